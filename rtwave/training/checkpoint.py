@@ -1,0 +1,90 @@
+"""What a run leaves on disk: its options, its state for `--resume`, its averaged weights, its log."""
+
+import csv
+from pathlib import Path
+
+import msgspec
+import torch
+
+from ..errors import RtwaveError
+from ..wavenet.config import WaveNetConfig
+
+
+class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a run learns. `length` counted samples a segment; `noise` as in Dataset; rates per step."""
+
+    steps: int = 20_000
+    batch: int = 8
+    length: int = 4096
+    learning_rate: float = 4e-3
+    schedule: str = "one-cycle"
+    ema: float = 0.999
+    clip_norm: float = 1.0
+    noise: float = 0.015
+    seed: int = 0
+    precision: str = "auto"
+    compile: bool = False
+    validate_every: int = 500
+
+    def __post_init__(self) -> None:
+        def require(good: bool, field: str, expected: str) -> None:
+            if not good:
+                raise RtwaveError(f"training: {field} is {getattr(self, field)!r}, expected {expected}")
+
+        require(self.steps >= 1, "steps", "1 or more")
+        require(self.batch >= 1, "batch", "1 or more")
+        require(self.length >= 64, "length", "64 samples or more")
+        require(0.0 < self.learning_rate <= 1.0, "learning_rate", "more than 0, at most 1")
+        require(self.schedule in ("one-cycle", "cosine"), "schedule", "'one-cycle' or 'cosine'")
+        require(0.0 <= self.ema < 1.0, "ema", "0 to less than 1")
+        require(self.clip_norm > 0.0, "clip_norm", "more than 0")
+        require(0.0 <= self.noise <= 1.0, "noise", "0 to 1")
+        require(self.precision in ("auto", "float32", "bfloat16"), "precision", "'auto', 'float32' or 'bfloat16'")
+        require(self.validate_every >= 1, "validate_every", "1 or more")
+
+
+class Run:
+    """A run's folder."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.state_path = self.folder / "checkpoint.pt"
+        self.weights_path = self.folder / "model.safetensors"
+        self.log_path = self.folder / "log.csv"
+        self.notes_folder = self.folder / "notes"
+
+    def create(self) -> None:
+        """Make the folder; RtwaveError where that cannot be."""
+        try:
+            self.notes_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RtwaveError(f"{self.folder}: cannot be made ({error.strerror}); choose another --out") from None
+
+    def save_state(self, state: dict) -> None:
+        """Write the state whole or not at all."""
+        temporary = self.state_path.with_suffix(".partial")
+        torch.save(state, temporary)
+        temporary.replace(self.state_path)
+
+    def load_state(self) -> dict:
+        """The state that `save_state` wrote; RtwaveError when there is none or it is damaged."""
+        if not self.state_path.is_file():
+            raise RtwaveError(f"{self.folder}: no checkpoint.pt to resume from; train without --resume first")
+        try:
+            return torch.load(self.state_path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises half a dozen kinds for a damaged file
+            raise RtwaveError(f"{self.state_path}: damaged ({type(error).__name__}); train anew") from None
+
+    def log(self, row: dict[str, float]) -> None:
+        """Append one line to log.csv."""
+        fresh = not self.log_path.exists()
+        with self.log_path.open("a", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, list(row))
+            if fresh:
+                table.writeheader()
+            table.writerow(row)
+
+
+def read_config(state: dict) -> WaveNetConfig:
+    """The network configuration that a saved state belongs to."""
+    return WaveNetConfig.from_json(state["config"])

@@ -1,0 +1,202 @@
+"""Segments to learn from: drawn from a corpus, detuned between its keys, damped at a drawn note-off."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from queue import Queue
+from threading import Thread
+
+import numpy as np
+
+from ..wavenet.codec import emphasize, encode
+from ..wavenet.config import WaveNetConfig
+from ..wavenet.features import NYQUIST_SHARE, NoteState, conditioning, partial_frequencies
+from .corpus import Corpus, Entry
+
+DAMPER_S = 0.06
+"""Time constant with which a damper ends a string: what a held recording needs to sound released."""
+RELEASE_SHARE, RELEASE_BEFORE_S, EARLIEST_RELEASE_S = 0.2, 0.45, 0.05
+ONSET_SHARE = 0.25
+SINC_TAPS = 16
+NOISE_WINDOW = 320
+
+
+@dataclass
+class Batch:
+    """B segments of T samples, all aligned with control periods.
+
+    inputs and targets (B, T) float32, or classes int64; conditioning (B, T / control_period, C); excitation
+    (B, T, 2K) or None. The first `context` columns only warm the network up and do not count.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    conditioning: np.ndarray
+    excitation: np.ndarray | None
+    context: int
+
+
+def _sinc_table(taps: int = SINC_TAPS, phases: int = 512) -> np.ndarray:
+    offsets = np.arange(taps) - (taps // 2 - 1)
+    delay = np.arange(phases + 1)[:, None] / phases
+    x = offsets[None, :] - delay
+    window = np.cos(np.pi * x / (taps + 2)) ** 2
+    table = np.sinc(0.96 * x) * window
+    return (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+_SINC = _sinc_table()
+
+
+def resample_at(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Band-limited samples (float32) at fractional `positions`; zero outside the recording."""
+    low = int(np.floor(positions[0])) - SINC_TAPS
+    high = int(np.ceil(positions[-1])) + SINC_TAPS
+    padded = np.zeros(high - low, np.float32)
+    inside = slice(max(low, 0), max(min(high, len(samples)), 0))
+    if inside.stop > inside.start:
+        padded[inside.start - low : inside.stop - low] = samples[inside]
+    whole = np.floor(positions).astype(np.int64)
+    rows = _SINC[np.rint((positions - whole) * (len(_SINC) - 1)).astype(np.int64)]
+    first = whole - low - (SINC_TAPS // 2 - 1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, SINC_TAPS)[first]
+    return np.einsum("tk,tk->t", windows, rows)
+
+
+class Dataset:
+    """Draws batches from a corpus for one network configuration."""
+
+    def __init__(
+        self, corpus: Corpus, config: WaveNetConfig, *, batch: int = 8, length: int = 4096, noise: float = 0.015
+    ) -> None:
+        """`length` counted samples a segment; `noise` highest input noise, a share of the local level."""
+        self.corpus, self.config, self.batch, self.noise = corpus, config, batch, noise
+        period = config.control_period
+        self.context = -(-config.receptive_field // period) * period
+        self.length = self.context + length // period * period
+        self.train = [entry for entry in corpus.index.entries if not entry.held_out]
+        self.held_out = [entry for entry in corpus.index.entries if entry.held_out]
+        notes = corpus.notes()
+        gaps = np.diff(notes) / 2.0 if len(notes) > 1 else np.array([0.5])
+        gaps = np.clip(gaps, 0.5, 2.0)
+        self._reach = dict(zip(notes, zip([gaps[0], *gaps], [*gaps, gaps[-1]], strict=True), strict=True))
+
+    def draw(self, generator: np.random.Generator) -> Batch:
+        """One training batch."""
+        return self._stack([self._draw_one(generator) for _ in range(self.batch)])
+
+    def validation(self) -> list[Batch]:
+        """The held-out recordings as they are: one segment from the onset and one a second later, of each."""
+        rate, period = self.config.sample_rate, self.config.control_period
+        segments = [
+            self.segment(entry, start, 0.0, None, 0.0, np.random.default_rng(0))
+            for entry in self.held_out
+            for start in (-self.context, rate // period * period)
+            if start + self.length < entry.samples
+        ]
+        return [self._stack(segments[i : i + self.batch]) for i in range(0, len(segments), self.batch)]
+
+    def batches(self, seed: int, skip: int = 0) -> Iterator[Batch]:
+        """Training batches without end, drawn by a thread ahead of need; batch n depends on (seed, n) alone."""
+        queue: Queue[Batch] = Queue(maxsize=3)
+
+        def fill() -> None:
+            number = skip
+            while True:
+                queue.put(self.draw(np.random.default_rng((seed, number))))
+                number += 1
+
+        Thread(target=fill, daemon=True).start()
+        while True:
+            yield queue.get()
+
+    def _draw_one(self, generator: np.random.Generator) -> tuple[np.ndarray, ...]:
+        entry = self.train[generator.integers(len(self.train))]
+        below, above = self._reach[entry.note]
+        detune = generator.uniform(-below, above)
+        period = self.config.control_period
+        room = max(0.0, entry.samples / 2.0 ** (detune / 12.0) - self.length - 2)
+        if generator.random() < ONSET_SHARE:
+            start = -self.context
+        else:
+            start = int(room * generator.random() ** 2) // period * period
+        release = None
+        if generator.random() < RELEASE_SHARE:
+            rate = self.config.sample_rate
+            earliest = max(start - int(RELEASE_BEFORE_S * rate), int(EARLIEST_RELEASE_S * rate))
+            release = int(generator.uniform(earliest, start + self.length)) // period * period
+        return self.segment(entry, start, detune, release, self.noise * generator.random(), generator)
+
+    def segment(
+        self,
+        entry: Entry,
+        start: int,
+        detune: float,
+        release: int | None,
+        noise: float,
+        generator: np.random.Generator,
+    ) -> tuple[np.ndarray, ...]:
+        """(inputs, targets, conditioning (P, C), excitation (T, 2K)) of a recording from sample `start` after note-on.
+
+        `detune` in semitones, by resampling; `release` the sample of note-off, or None while it is held.
+        """
+        config, period, rate = self.config, self.config.control_period, self.config.sample_rate
+        ratio = 2.0 ** (detune / 12.0)
+        times = np.arange(start - 2, start + self.length)
+        source = self.corpus.audio[entry.audio_start : entry.audio_start + entry.samples]
+        samples = resample_at(source, times * ratio)
+        samples[times < 0] = 0.0
+        damped = release is not None and entry.note + detune < self.corpus.index.undamped_from - 0.5
+        if damped:
+            samples *= np.exp(-np.maximum(times - release, 0) / (DAMPER_S * rate)).astype(np.float32)
+        signal = emphasize(samples, config.pre_emphasis)[1:]
+
+        moments = np.arange(start, start + self.length, period)
+        loudness = self.corpus.loudness[entry.loudness_start : entry.loudness_start - (-entry.samples // period)]
+        loudness_db = np.interp(moments * ratio / period, np.arange(len(loudness)), loudness)
+        released_s = np.full(len(moments), -1.0) if release is None else (moments - release) / rate
+        if damped:
+            loudness_db = loudness_db - 20.0 / np.log(10.0) * np.maximum(released_s, 0.0) / DAMPER_S
+        state = NoteState(
+            note=entry.note + detune,
+            velocity=entry.velocity,
+            loudness_db=loudness_db,
+            age_s=moments / rate,
+            release_age_s=released_s,
+            knobs=entry.knobs,
+        )
+        features = conditioning(config, state).T
+        partials = self._excite(entry, times[2:], ratio) if config.excitation_channels else np.zeros((0, 0), np.float32)
+        if config.output == "mulaw":
+            classes = encode(signal, config.quantization_channels)
+            heard = np.rint(classes[:-1] + noise * 100.0 * generator.standard_normal(self.length)).astype(np.int64)
+            return np.clip(heard, 0, config.quantization_channels - 1), classes[1:], features, partials
+        power = np.cumsum(np.concatenate([np.zeros(NOISE_WINDOW), signal[:-1].astype(np.float64) ** 2]))
+        level = np.sqrt(np.maximum(power[NOISE_WINDOW:] - power[:-NOISE_WINDOW], 0.0) / NOISE_WINDOW)
+        heard = signal[:-1] + (noise * level * generator.standard_normal(self.length)).astype(np.float32)
+        return heard.astype(np.float32), signal[1:], features, partials
+
+    def _excite(self, entry: Entry, times: np.ndarray, ratio: float) -> np.ndarray:
+        """e (T, 2K) at `times` after note-on, read off the recording's own phases."""
+        index, rate = self.corpus.index, self.config.sample_rate
+        count = self.config.partials
+        frames = -(-entry.samples // index.phase_stride)
+        deviations = self.corpus.phases[entry.phases_start : entry.phases_start + frames, :count]
+        f0 = 440.0 * 2.0 ** ((entry.note - 69.0 + entry.cents / 100.0) / 12.0)
+        frequencies = partial_frequencies(f0, entry.stiffness, count)
+        positions = np.clip(times * ratio / index.phase_stride, 0, frames - 1)
+        low = np.minimum(positions.astype(np.int64), frames - 2)
+        share = (positions - low).astype(np.float32)[:, None]
+        first, last = int(low[0]), int(low[-1]) + 2
+        near = np.asarray(deviations[first:last])
+        phases = near[low - first] * (1.0 - share) + near[low - first + 1] * share
+        cycles = times[:, None] * (frequencies[None, :] * ratio / rate)
+        phases += (2.0 * np.pi * (cycles - np.floor(cycles))).astype(np.float32)
+        audible = (times >= 0)[:, None] & (frequencies * ratio <= NYQUIST_SHARE * rate)[None, :]
+        result = np.empty((len(times), 2 * count), np.float32)
+        np.multiply(np.sin(phases), audible, out=result[:, :count])
+        np.multiply(np.cos(phases), audible, out=result[:, count:])
+        return result
+
+    def _stack(self, segments: list[tuple[np.ndarray, ...]]) -> Batch:
+        inputs, targets, features, partials = (np.stack(column) for column in zip(*segments, strict=True))
+        return Batch(inputs, targets, features, partials if self.config.excitation_channels else None, self.context)

@@ -1,0 +1,128 @@
+"""Labelled recordings: which files there are, which note and velocity each holds, and their samples."""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from ..errors import RtwaveError
+
+SUFFIXES = {".wav", ".flac", ".ogg", ".aif", ".aiff"}
+MOST_LAYERS = 32
+"""When no number after `v` in a folder is above this, they count layers from soft to loud, not velocities."""
+
+_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_NOTE = re.compile(r"(?<![A-Za-z])([A-Ga-g])(#|s|b)?(-?\d)(?=$|[^0-9])")
+_VELOCITY = re.compile(r"(?:v|vel|velocity)_?(\d{1,3})(?=$|[^0-9])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One note of an instrument: `note` fractional MIDI, `velocity` 1..127, `knobs` four labels 0..1."""
+
+    path: Path
+    note: float
+    velocity: float
+    knobs: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is not in the corpus, and why."""
+
+    path: Path
+    reason: str
+
+
+def parse_name(stem: str) -> tuple[int | None, int | None]:
+    """MIDI note (C4 = 60) and the number after `v` of a file name such as `piano_C#4_v100`; None where not said."""
+    notes = _NOTE.findall(stem)
+    note = None
+    if notes:
+        letter, accidental, octave = notes[-1]
+        note = 12 * (int(octave) + 1) + _SEMITONES[letter.upper()] + {"#": 1, "s": 1, "b": -1, "": 0}[accidental]
+    velocities = _VELOCITY.findall(stem)
+    return note, int(velocities[-1]) if velocities else None
+
+
+def find_recordings(folder: Path, manifest: Path | None = None) -> tuple[list[Recording], list[Skipped]]:
+    """The recordings under `folder`, labelled by `manifest` (CSV: file, note, velocity[, knob1…4]) or by name."""
+    if not folder.is_dir():
+        raise RtwaveError(f"{folder}: no such folder; name a folder of recordings")
+    if manifest is None and (folder / "manifest.csv").is_file():
+        manifest = folder / "manifest.csv"
+    found, skipped = _from_manifest(folder, manifest) if manifest else _from_names(folder)
+    if not found:
+        why = f"; {len(skipped)} skipped, the first because: {skipped[0].reason}" if skipped else ""
+        raise RtwaveError(
+            f"{folder}: no labelled recording found{why}; expected {', '.join(sorted(SUFFIXES))} files "
+            "named like A4_v100.wav, or a manifest.csv"
+        )
+    return sorted(found, key=lambda item: (item.note, item.velocity, item.path)), skipped
+
+
+def _from_names(folder: Path) -> tuple[list[Recording], list[Skipped]]:
+    try:
+        paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise RtwaveError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from None
+    labelled, skipped = [], []
+    for path in paths:
+        note, velocity = parse_name(path.stem)
+        if path.suffix.lower() not in SUFFIXES:
+            skipped.append(Skipped(path, f"not an audio file ({path.suffix or 'no suffix'})"))
+        elif note is None or not 0 <= note <= 127:
+            skipped.append(Skipped(path, "no note in its name (expected one such as C#4)"))
+        elif velocity is not None and not 1 <= velocity <= 127:
+            skipped.append(Skipped(path, f"velocity {velocity} in its name, expected 1 to 127"))
+        else:
+            labelled.append((path, note, velocity))
+    highest = max((velocity for _, _, velocity in labelled if velocity), default=0)
+    scale = 127.0 / highest if 0 < highest <= MOST_LAYERS else 1.0
+    found = [Recording(p, float(n), 100.0 if v is None else max(1.0, v * scale)) for p, n, v in labelled]
+    return found, skipped
+
+
+def _from_manifest(folder: Path, manifest: Path) -> tuple[list[Recording], list[Skipped]]:
+    found, skipped = [], []
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RtwaveError(f"{manifest}: cannot be read as CSV ({error}); expected columns file,note,velocity") from None
+    for line, row in enumerate(rows, start=2):
+        try:
+            path = folder / row["file"]
+            named, _ = parse_name(row["note"])
+            note = float(row["note"]) if named is None else float(named)
+            velocity = float(row["velocity"])
+            knobs = tuple(float(row.get(f"knob{n}") or 0.0) for n in range(1, 5))
+        except (KeyError, TypeError, ValueError):
+            raise RtwaveError(f"{manifest}:{line}: expected file,note,velocity as in 'a.wav,C#4,100', got {row}") from None
+        if not (0 <= note <= 127 and 1 <= velocity <= 127 and all(0 <= knob <= 1 for knob in knobs)):
+            skipped.append(Skipped(path, f"manifest line {line}: note, velocity or knob out of range"))
+        elif not path.is_file():
+            skipped.append(Skipped(path, f"manifest line {line}: no such file"))
+        else:
+            found.append(Recording(path, note, velocity, knobs))
+    return found, skipped
+
+
+def read_samples(path: Path, sample_rate: int, seconds: float) -> np.ndarray:
+    """The first `seconds` of a file's first channel, float32 (T,), at `sample_rate` Hz.
+
+    One channel and not their mean: spaced microphones comb when mixed. Raises RtwaveError with the reason.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            samples = file.read(int(seconds * rate), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+        raise RtwaveError(f"cannot be read as audio ({error})") from None
+    if not np.isfinite(samples).all():
+        raise RtwaveError("holds NaN or infinity")
+    return soxr.resample(samples[:, 0], rate, sample_rate, quality="VHQ")

@@ -1,0 +1,89 @@
+"""Conditioning and excitation: the one definition that training, reference and engine share.
+
+Everything here is a pure function of a note's state at one moment, evaluated once every `control_period` samples.
+Silence before a note is the zero vector, whatever the features are, so one primed state serves every note.
+`extensions/features.h` is the same arithmetic in C; tests/engine/test_features.py holds the two together.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .config import FEATURE_SIZES, WaveNetConfig
+
+LOUDNESS_FLOOR_DB = -90.0
+"""RMS level (dBFS) that counts as silence; the loudness feature is 0 there."""
+
+NYQUIST_SHARE = 0.47
+"""Partials above this share of the sample rate are masked."""
+
+
+@dataclass
+class NoteState:
+    """A note at T moments: every field an array (T,) or a scalar.
+
+    `note` fractional MIDI; `velocity` 0..127; `loudness_db` RMS dBFS; `age_s` seconds since note-on, negative
+    before it; `release_age_s` seconds since note-off, negative before it; `knobs` four values 0..1.
+    """
+
+    note: np.ndarray
+    velocity: np.ndarray
+    loudness_db: np.ndarray
+    age_s: np.ndarray
+    release_age_s: np.ndarray
+    knobs: tuple[float, float, float, float] = field(default=(0.0, 0.0, 0.0, 0.0))
+
+
+def _ages(age_s: np.ndarray) -> list[np.ndarray]:
+    since = np.maximum(age_s, 0.0)
+    bases = [np.exp(-since / tau_s) for tau_s in (0.02, 0.1, 0.5)] + [np.log1p(10.0 * since)]
+    return [np.where(age_s >= 0.0, basis, 0.0) for basis in bases]
+
+
+def _feature(name: str, state: NoteState) -> list[np.ndarray]:
+    match name:
+        case "pitch":
+            angle = np.pi * (state.note - 66.0) / 60.0
+            return [wave(j * angle) for j in (1, 2, 3, 4) for wave in (np.sin, np.cos)]
+        case "velocity":
+            return [state.velocity / 127.0]
+        case "loudness":
+            return [np.clip((state.loudness_db - LOUDNESS_FLOOR_DB) / 30.0, 0.0, 4.0)]
+        case "gate":
+            return [np.where(state.release_age_s < 0.0, 1.0, 0.0)]
+        case "age":
+            return _ages(state.age_s)
+        case "release_age":
+            return _ages(state.release_age_s)
+        case _:
+            return [state.knobs[int(name.removeprefix("knob")) - 1]]
+
+
+def conditioning(config: WaveNetConfig, state: NoteState) -> np.ndarray:
+    """The conditioning vectors c, float32 (C, T), of a note's states; zero where `age_s` is negative."""
+    age_s = np.atleast_1d(np.asarray(state.age_s, np.float64))
+    result = np.zeros((config.conditioning_channels, len(age_s)), np.float32)
+    row = 0
+    for name in config.conditioning:
+        for channel in _feature(name, state):
+            result[row] = channel
+            row += 1
+    assert row == sum(FEATURE_SIZES[name] for name in config.conditioning)
+    return np.where(age_s >= 0.0, result, np.float32(0.0))
+
+
+def note_frequency(note: float | np.ndarray, cents: np.ndarray) -> np.ndarray:
+    """f0 in Hz of a fractional MIDI note, with the stretch table `cents` (128,) interpolated between keys."""
+    stretch = np.interp(note, np.arange(128), cents)
+    return 440.0 * 2.0 ** ((np.asarray(note, np.float64) - 69.0 + stretch / 100.0) / 12.0)
+
+
+def partial_frequencies(f0: float, stiffness: float, partials: int) -> np.ndarray:
+    """f_k in Hz, float64 (K,), of a stiff string whose first partial is exactly f0."""
+    k = np.arange(1, partials + 1, dtype=np.float64)
+    return k * f0 * np.sqrt((1.0 + stiffness * k * k) / (1.0 + stiffness))
+
+
+def excitation(phases: np.ndarray, audible: np.ndarray) -> np.ndarray:
+    """e, float32 (2K, T): sines then cosines of `phases` (K, T) in radians, 0 where `audible` (K, T) is false."""
+    return np.concatenate([np.sin(phases) * audible, np.cos(phases) * audible]).astype(np.float32)

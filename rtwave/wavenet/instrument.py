@@ -1,0 +1,74 @@
+"""What playing needs beside the network: envelope, stretch, stiffness, damping and onset phases, per key."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ..errors import RtwaveError
+
+KEYS = 128
+
+
+@dataclass
+class Instrument:
+    """Tables measured from a corpus; all float32. They travel in the weights file under `instrument.*`.
+
+    envelope_keys (N,) rising MIDI notes; envelope_velocities (M,) rising, 1..127; envelope_ages_s (G,) rising from 0;
+    envelope_db (N, M, G) RMS dBFS of a held note; cents (128,) stretch against equal temperament at A4 = 440 Hz;
+    stiffness (128,) B of the string; release_s (128,) time constant of the damper, 0 where there is none;
+    onset_phases (128, K) phase of each partial at note-on, radians; temperature (128,) factor on the player's.
+    """
+
+    envelope_keys: np.ndarray
+    envelope_velocities: np.ndarray
+    envelope_ages_s: np.ndarray
+    envelope_db: np.ndarray
+    cents: np.ndarray
+    stiffness: np.ndarray
+    release_s: np.ndarray
+    onset_phases: np.ndarray
+    temperature: np.ndarray
+
+    @classmethod
+    def neutral(cls, partials: int) -> "Instrument":
+        """Tables of no instrument in particular: steady at −20 dBFS, equal temperament, a 60 ms damper."""
+        return cls(
+            envelope_keys=np.array([60.0], np.float32),
+            envelope_velocities=np.array([127.0], np.float32),
+            envelope_ages_s=np.array([0.0, 1.0], np.float32),
+            envelope_db=np.full((1, 1, 2), -20.0, np.float32),
+            cents=np.zeros(KEYS, np.float32),
+            stiffness=np.zeros(KEYS, np.float32),
+            release_s=np.full(KEYS, 0.06, np.float32),
+            onset_phases=np.zeros((KEYS, partials), np.float32),
+            temperature=np.ones(KEYS, np.float32),
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every table by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    def check(self, partials: int, where: str) -> None:
+        """Raise RtwaveError naming `where` and the table if a shape, dtype, order or value cannot be played."""
+        n, m, g = len(self.envelope_keys), len(self.envelope_velocities), len(self.envelope_ages_s)
+        expected = {
+            "envelope_keys": (max(n, 1),),
+            "envelope_velocities": (max(m, 1),),
+            "envelope_ages_s": (max(g, 1),),
+            "envelope_db": (n, m, g),
+            "onset_phases": (KEYS, partials),
+        }
+        for name, table in self.arrays().items():
+            shape = expected.get(name, (KEYS,))
+            if table.shape != shape or table.dtype != np.float32:
+                raise RtwaveError(
+                    f"{where}: instrument.{name} is {table.dtype} {table.shape}, expected float32 {shape}"
+                )
+            if not np.isfinite(table).all():
+                raise RtwaveError(f"{where}: instrument.{name} holds NaN or infinity, expected finite values")
+        for name in ("envelope_keys", "envelope_velocities", "envelope_ages_s"):
+            if (np.diff(getattr(self, name)) <= 0).any():
+                raise RtwaveError(f"{where}: instrument.{name} does not rise, expected rising values")
+        for name in ("stiffness", "release_s", "temperature"):
+            if (getattr(self, name) < 0).any():
+                raise RtwaveError(f"{where}: instrument.{name} is negative somewhere, expected 0 or more")

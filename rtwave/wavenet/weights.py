@@ -1,0 +1,130 @@
+"""Weights files: canonical float32 tensors under plain names in safetensors, the config as JSON in the metadata."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ..errors import RtwaveError
+from .config import WaveNetConfig
+from .instrument import Instrument
+
+FORMAT = "rtwave-weights-1"
+
+
+def tensor_shapes(config: WaveNetConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of a network. Convolutions follow torch: weight[..., −1] meets h[t]."""
+    r, s, h = config.residual_channels, config.skip_channels, config.head_channels
+    c, e, o = config.conditioning_channels, config.excitation_channels, config.outputs
+    shapes: dict[str, tuple[int, ...]] = (
+        {"input.weight": (r,), "input.bias": (r,)}
+        if config.output == "gaussian"
+        else {"input.weight": (config.quantization_channels, r)}
+    )
+    if e:
+        shapes["excitation.weight"] = (r, e)
+    last = len(config.dilations) - 1
+    for layer in range(last + 1):
+        prefix = f"layers.{layer}."
+        shapes[prefix + "gate.weight"] = (2 * r, r, config.kernel_size)
+        shapes[prefix + "gate.bias"] = (2 * r,)
+        if c:
+            shapes[prefix + "conditioning.weight"] = (2 * r, c)
+        if layer < last:
+            shapes[prefix + "residual.weight"] = (r, r)
+            shapes[prefix + "residual.bias"] = (r,)
+        shapes[prefix + "skip.weight"] = (s, r)
+    shapes |= {
+        "head.hidden.weight": (h, s),
+        "head.hidden.bias": (h,),
+        "head.output.weight": (o, h),
+        "head.output.bias": (o,),
+    }
+    return shapes
+
+
+@dataclass
+class Weights:
+    """A network ready to run: its config, its tensors (float32, C order) by name, and its instrument's tables."""
+
+    config: WaveNetConfig
+    tensors: dict[str, np.ndarray]
+    instrument: Instrument | None = None
+    where: str = field(default="weights", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.instrument is None:
+            self.instrument = Instrument.neutral(self.config.partials)
+        self._check()
+
+    def _check(self) -> None:
+        expected = tensor_shapes(self.config)
+        for name in expected.keys() - self.tensors.keys():
+            raise RtwaveError(f"{self.where}: {name} is missing, expected shape {expected[name]}")
+        for name in self.tensors.keys() - expected.keys():
+            raise RtwaveError(f"{self.where}: {name} is unknown, expected only the config's tensors")
+        for name, shape in expected.items():
+            tensor = self.tensors[name]
+            if tensor.shape != shape:
+                raise RtwaveError(f"{self.where}: {name} has shape {tensor.shape}, expected {shape}")
+            if tensor.dtype not in (np.float32, np.float16):
+                raise RtwaveError(f"{self.where}: {name} is {tensor.dtype}, expected float32 or float16")
+            if not np.isfinite(tensor).all():
+                raise RtwaveError(f"{self.where}: {name} holds NaN or infinity, expected finite values")
+            self.tensors[name] = np.ascontiguousarray(tensor, np.float32)
+        self.instrument.check(self.config.partials, self.where)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights in the network."""
+        return sum(tensor.size for tensor in self.tensors.values())
+
+    @classmethod
+    def random(cls, config: WaveNetConfig, seed: int = 0, scale: float = 1.0) -> "Weights":
+        """A random network whose activations stay in range, for tests and benchmarks."""
+        generator = np.random.default_rng(seed)
+        tensors = {}
+        for name, shape in tensor_shapes(config).items():
+            fan_in = 1 if len(shape) == 1 or name == "input.weight" else int(np.prod(shape[1:]))
+            tensors[name] = (generator.standard_normal(shape) * scale / np.sqrt(fan_in)).astype(np.float32)
+        return cls(config, tensors)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Weights":
+        """Read and check a weights file; anything amiss raises RtwaveError naming file and tensor."""
+        path = Path(path)
+        if not path.is_file():
+            raise RtwaveError(f"{path}: no such weights file; name a .safetensors file that exists")
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, TypeError) as error:
+            raise RtwaveError(f"{path}: not a whole safetensors file ({error}); fetch or export it again") from None
+        if metadata.get("format") != FORMAT or "config" not in metadata:
+            raise RtwaveError(f"{path}: format is {metadata.get('format')!r}, expected {FORMAT!r}; export it again")
+        try:
+            config = WaveNetConfig.from_json(metadata["config"])
+        except RtwaveError as error:
+            raise RtwaveError(f"{path}: {error}") from None
+        prefix = "instrument."
+        tables = {
+            name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)
+        }
+        try:
+            instrument = Instrument(**tables) if tables else None
+        except TypeError as error:
+            detail = str(error).removeprefix("Instrument.__init__() ")
+            raise RtwaveError(f"{path}: instrument tables: {detail}; export it again") from None
+        return cls(config, tensors, instrument, where=path.name)
+
+    def save(self, path: str | Path) -> None:
+        """Write the file whole or not at all (a temporary beside it, then renamed)."""
+        path = Path(path)
+        tables = {f"instrument.{name}": table for name, table in self.instrument.arrays().items()}
+        arrays = {name: np.ascontiguousarray(tensor) for name, tensor in (self.tensors | tables).items()}
+        temporary = path.with_suffix(".partial")
+        save_file(arrays, temporary, metadata={"format": FORMAT, "config": self.config.to_json()})
+        temporary.replace(path)
