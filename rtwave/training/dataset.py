@@ -9,11 +9,12 @@ import numpy as np
 
 from ..wavenet.codec import emphasize, encode
 from ..wavenet.config import WaveNetConfig
-from ..wavenet.features import NYQUIST_SHARE, NoteState, conditioning, partial_frequencies
+from ..wavenet.features import NYQUIST_SHARE, NoteState, conditioning, level, partial_frequencies
 from .corpus import Corpus, Entry
 
 DAMPER_S = 0.06
 """Time constant with which a damper ends a string: what a held recording needs to sound released."""
+DECIBELS = 20.0 / np.log(10.0)
 RELEASE_SHARE, RELEASE_BEFORE_S, EARLIEST_RELEASE_S = 0.2, 0.45, 0.05
 ONSET_SHARE = 0.25
 SINC_TAPS = 16
@@ -25,13 +26,14 @@ class Batch:
     """B segments of T samples, all aligned with control periods.
 
     inputs and targets (B, T) float32, or classes int64; conditioning (B, T / control_period, C); excitation
-    (B, T, 2K) or None. The first `context` columns only warm the network up and do not count.
+    (B, T, 2K) or None; gain (B, T) from targets to recorded sound. The first `context` columns only warm the network up and do not count.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
     conditioning: np.ndarray
     excitation: np.ndarray | None
+    gain: np.ndarray
     context: int
 
 
@@ -135,7 +137,7 @@ class Dataset:
         noise: float,
         generator: np.random.Generator,
     ) -> tuple[np.ndarray, ...]:
-        """(inputs, targets, conditioning (P, C), excitation (T, 2K)) of a recording from sample `start` after note-on.
+        """(inputs, targets, conditioning (P, C), excitation (T, 2K), gain) of a recording from sample `start` after note-on.
 
         `detune` in semitones, by resampling; `release` the sample of note-off, or None while it is held.
         """
@@ -145,23 +147,24 @@ class Dataset:
         source = self.corpus.audio[entry.audio_start : entry.audio_start + entry.samples]
         samples = resample_at(source, times * ratio)
         samples[times < 0] = 0.0
-        damped = release is not None and entry.note + detune < self.corpus.index.undamped_from - 0.5
-        if damped:
-            samples *= np.exp(-np.maximum(times - release, 0) / (DAMPER_S * rate)).astype(np.float32)
-        signal = emphasize(samples, config.pre_emphasis)[1:]
-
-        moments = np.arange(start, start + self.length, period)
+        since_release_s = np.full(len(times), -1.0) if release is None else (times - release) / rate
         loudness = self.corpus.loudness[entry.loudness_start : entry.loudness_start - (-entry.samples // period)]
-        loudness_db = np.interp(moments * ratio / period, np.arange(len(loudness)), loudness)
-        released_s = np.full(len(moments), -1.0) if release is None else (moments - release) / rate
-        if damped:
-            loudness_db = loudness_db - 20.0 / np.log(10.0) * np.maximum(released_s, 0.0) / DAMPER_S
+        loudness_db = np.interp(times * (ratio / period), np.arange(len(loudness)), loudness)
+        if entry.note + detune < self.corpus.index.undamped_from - 0.5:
+            damping_db = DECIBELS * np.maximum(since_release_s, 0.0) / DAMPER_S
+            samples *= 10.0 ** (-damping_db / 20.0).astype(np.float32)
+            loudness_db = loudness_db - damping_db
+        gain = level(loudness_db).astype(np.float32) if config.leveling == "loudness" else np.ones(1, np.float32)
+        signal = emphasize(samples / gain, config.pre_emphasis)[1:]
+        gain = np.broadcast_to(gain, times.shape)[2:]
+
+        moments = slice(2, None, period)
         state = NoteState(
             note=entry.note + detune,
             velocity=entry.velocity,
-            loudness_db=loudness_db,
-            age_s=moments / rate,
-            release_age_s=released_s,
+            loudness_db=loudness_db[moments],
+            age_s=times[moments] / rate,
+            release_age_s=since_release_s[moments],
             knobs=entry.knobs,
         )
         features = conditioning(config, state).T
@@ -169,11 +172,11 @@ class Dataset:
         if config.output == "mulaw":
             classes = encode(signal, config.quantization_channels)
             heard = np.rint(classes[:-1] + noise * 100.0 * generator.standard_normal(self.length)).astype(np.int64)
-            return np.clip(heard, 0, config.quantization_channels - 1), classes[1:], features, partials
+            return np.clip(heard, 0, config.quantization_channels - 1), classes[1:], features, partials, gain
         power = np.cumsum(np.concatenate([np.zeros(NOISE_WINDOW), signal[:-1].astype(np.float64) ** 2]))
-        level = np.sqrt(np.maximum(power[NOISE_WINDOW:] - power[:-NOISE_WINDOW], 0.0) / NOISE_WINDOW)
-        heard = signal[:-1] + (noise * level * generator.standard_normal(self.length)).astype(np.float32)
-        return heard.astype(np.float32), signal[1:], features, partials
+        local = np.sqrt(np.maximum(power[NOISE_WINDOW:] - power[:-NOISE_WINDOW], 0.0) / NOISE_WINDOW)
+        heard = signal[:-1] + (noise * local * generator.standard_normal(self.length)).astype(np.float32)
+        return heard, signal[1:], features, partials, gain
 
     def _excite(self, entry: Entry, times: np.ndarray, ratio: float) -> np.ndarray:
         """e (T, 2K) at `times` after note-on, read off the recording's own phases."""
@@ -198,5 +201,6 @@ class Dataset:
         return result
 
     def _stack(self, segments: list[tuple[np.ndarray, ...]]) -> Batch:
-        inputs, targets, features, partials = (np.stack(column) for column in zip(*segments, strict=True))
-        return Batch(inputs, targets, features, partials if self.config.excitation_channels else None, self.context)
+        inputs, targets, features, partials, gain = (np.stack(column) for column in zip(*segments, strict=True))
+        excitation = partials if self.config.excitation_channels else None
+        return Batch(inputs, targets, features, excitation, gain, self.context)

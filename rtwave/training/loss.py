@@ -20,11 +20,14 @@ def negative_log_likelihood(config: WaveNetConfig, outputs: Tensor, targets: Ten
     return 0.5 * math.log(2.0 * math.pi) + log_scale + 0.5 * error.square()
 
 
-def bits_per_sample(config: WaveNetConfig, nats: np.ndarray, targets: np.ndarray) -> float:
-    """Mean bits per 16-bit sample: the unit in which both outputs compare (likelihood of a step of 2⁻¹⁵)."""
-    bits = nats / math.log(2.0)
-    if config.output == "gaussian":
-        return float(bits.mean() + 15.0)
-    values = class_values(config.quantization_channels)
-    edges = np.concatenate([values[:1], (values[1:] + values[:-1]) / 2.0, values[-1:]])
-    return float((bits + np.log2(np.diff(edges) * 2.0**15)[targets]).mean())
+def bits_per_sample(config: WaveNetConfig, nats: np.ndarray, targets: np.ndarray, gain: np.ndarray) -> float:
+    """Mean bits per 16-bit sample of the recorded sound: the unit in which all networks compare.
+
+    The likelihood of a step of 2⁻¹⁵ in the recording is that of the step divided by `gain` in what the network models.
+    """
+    bits = nats / math.log(2.0) + 15.0 + np.log2(gain)
+    if config.output == "mulaw":
+        values = class_values(config.quantization_channels)
+        edges = np.concatenate([values[:1], (values[1:] + values[:-1]) / 2.0, values[-1:]])
+        bits += np.log2(np.diff(edges))[targets]
+    return float(bits.mean())

@@ -108,8 +108,7 @@ class Trainer:
         began, counted, bits = time.monotonic(), 0, []
         try:
             while self.step < options.steps:
-                nats = self._learn(next(batches))
-                bits.append((nats / math.log(2.0)) + (15.0 if self.config.output == "gaussian" else 0.0))
+                bits.append(self._learn(next(batches)))
                 self.step += 1
                 counted += options.batch * options.length
                 progress = Progress(self.step, options.steps, bits[-1], counted / (time.monotonic() - began))
@@ -132,14 +131,14 @@ class Trainer:
             raise
 
     def _learn(self, batch: Batch) -> float:
-        """One step of the optimiser; returns nats per counted sample."""
+        """One step of the optimiser; returns bits per counted sample."""
         rate = learning_rate(self.options, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = self._loss(self.predict, batch)[:, batch.context :].mean()
-        nats = loss.item()
-        if not math.isfinite(nats):
-            raise RtwaveError(f"training: loss is {nats} at step {self.step}; resume with a lower --learning-rate")
+        nats = self._nats(self.predict, batch, self.bfloat16)
+        loss = nats.mean()
+        if not math.isfinite(loss.item()):
+            raise RtwaveError(f"training: loss is {loss.item()} at step {self.step}; resume with a lower --learning-rate")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
@@ -147,28 +146,27 @@ class Trainer:
         keep = min(self.options.ema, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1.0 - keep)
-        return nats
+        return self._bits(nats.detach(), batch)
 
-    def _loss(self, predict: Callable, batch: Batch, bfloat16: bool | None = None) -> torch.Tensor:
+    def _bits(self, nats: torch.Tensor, batch: Batch) -> float:
+        counted = slice(batch.context, None)
+        return bits_per_sample(self.config, nats.cpu().numpy(), batch.targets[:, counted], batch.gain[:, counted])
+
+    def _nats(self, predict: Callable, batch: Batch, bfloat16: bool) -> torch.Tensor:
+        """Nats of every counted sample (B, T − context)."""
         inputs, targets, features = (
             torch.from_numpy(array).to(self.device) for array in (batch.inputs, batch.targets, batch.conditioning)
         )
         partials = None if batch.excitation is None else torch.from_numpy(batch.excitation).to(self.device)
-        enabled = self.bfloat16 if bfloat16 is None else bfloat16
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=enabled):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
             outputs = predict(inputs, features if self.config.conditioning_channels else None, partials)
-        return negative_log_likelihood(self.config, outputs.float(), targets)
+        return negative_log_likelihood(self.config, outputs.float(), targets)[:, batch.context :]
 
     @torch.no_grad()
     def validate(self) -> float:
         """Bits per 16-bit sample of the averaged network on the held-out recordings, in float32; NaN without any."""
-        if not self.held_out:
-            return math.nan
-        nats, targets = [], []
-        for batch in self.held_out:
-            nats.append(self._loss(self.averaged.predict, batch, bfloat16=False)[:, batch.context :].cpu().numpy().ravel())
-            targets.append(batch.targets[:, batch.context :].ravel())
-        return bits_per_sample(self.config, np.concatenate(nats), np.concatenate(targets))
+        bits = [self._bits(self._nats(self.averaged.predict, batch, bfloat16=False), batch) for batch in self.held_out]
+        return float(np.average(bits, weights=[len(batch.inputs) for batch in self.held_out])) if bits else math.nan
 
 
 def _bfloat16_pays() -> bool:

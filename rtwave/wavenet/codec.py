@@ -26,7 +26,7 @@ def class_values(quantization_channels: int = 256) -> np.ndarray:
     """The sample value of every class, float64 (Q,), rising from −1 to 1; class Q // 2 is exactly 0."""
     zero = quantization_channels // 2
     below = np.arange(zero) / zero - 1.0
-    above = np.arange(1, quantization_channels - zero) / max(quantization_channels - zero - 1, 1)
+    above = np.arange(1, quantization_channels - zero) / (quantization_channels - zero - 1)
     return expand(np.concatenate([below, [0.0], above]), quantization_channels)
 
 
@@ -34,7 +34,7 @@ def encode(samples: np.ndarray, quantization_channels: int = 256) -> np.ndarray:
     """Classes int64 in 0..Q−1 of float samples; the nearest class on the companded scale."""
     zero = quantization_channels // 2
     companded = compress(np.asarray(samples, np.float64), quantization_channels)
-    steps = np.where(companded < 0, zero, max(quantization_channels - zero - 1, 0))
+    steps = np.where(companded < 0, zero, quantization_channels - zero - 1)
     return (np.rint(companded * steps) + zero).astype(np.int64)
 
 

@@ -28,13 +28,15 @@ class WaveNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Everything that fixes a network's arithmetic; see arXiv 1609.03499 for the names.
 
     `sample_rate` in Hz; `dilations` in samples, one a layer; `control_period` in samples; `conditioning` names
-    from FEATURE_SIZES, in the order in which their channels stand. A bad value raises RtwaveError naming the field.
+    from FEATURE_SIZES, in the order in which their channels stand. With `leveling` "loudness" the network models the
+    sound at a steady level and the voice multiplies its loudness back in (features.level). A bad value raises RtwaveError naming the field.
     """
 
     sample_rate: int = 16_000
     output: Literal["gaussian", "mulaw"] = "gaussian"
     quantization_channels: int = 256
     pre_emphasis: float = 0.0
+    leveling: Literal["loudness", "none"] = "none"
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128) * 2
     kernel_size: int = 2
     residual_channels: int = 32
@@ -55,12 +57,13 @@ class WaveNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
         require(whole(self.sample_rate, 1_000, 384_000), "sample_rate", "1000 to 384000 Hz")
         require(self.output in ("gaussian", "mulaw"), "output", "'gaussian' or 'mulaw'")
-        require(whole(self.quantization_channels, 2, 65_536), "quantization_channels", "2 to 65536")
+        require(whole(self.quantization_channels, 3, 65_536), "quantization_channels", "3 to 65536")
         require(
             isinstance(self.pre_emphasis, int | float) and 0.0 <= self.pre_emphasis < 1.0,
             "pre_emphasis",
             "0 to less than 1",
         )
+        require(self.leveling in ("loudness", "none"), "leveling", "'loudness' or 'none'")
         require(
             0 < len(self.dilations) <= 256 and all(whole(d, 1, 65_536) for d in self.dilations),
             "dilations",

@@ -14,6 +14,9 @@ from .config import FEATURE_SIZES, WaveNetConfig
 LOUDNESS_FLOOR_DB = -90.0
 """RMS level (dBFS) that counts as silence; the loudness feature is 0 there."""
 
+STEADY_DB = -20.0
+"""RMS level (dBFS) that a levelled network works at."""
+
 NYQUIST_SHARE = 0.47
 """Partials above this share of the sample rate are masked."""
 
@@ -70,6 +73,11 @@ def conditioning(config: WaveNetConfig, state: NoteState) -> np.ndarray:
             row += 1
     assert row == sum(FEATURE_SIZES[name] for name in config.conditioning)
     return np.where(age_s >= 0.0, result, np.float32(0.0))
+
+
+def level(loudness_db: np.ndarray) -> np.ndarray:
+    """Factor from a levelled network's steady output to sound of `loudness_db` (dBFS); ramped between control periods."""
+    return 10.0 ** ((np.maximum(loudness_db, LOUDNESS_FLOOR_DB) - STEADY_DB) / 20.0)
 
 
 def note_frequency(note: float | np.ndarray, cents: np.ndarray) -> np.ndarray:

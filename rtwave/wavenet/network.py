@@ -9,6 +9,9 @@ from .config import WaveNetConfig
 from .instrument import Instrument
 from .weights import Weights
 
+INPUT_SCALE = 32.0
+"""Initial gain of the scalar input: levelled, pre-emphasised recordings stand near 1/32, the excitation near 1."""
+
 
 def _shift(signal: Tensor, delay: int) -> Tensor:
     """(B, T, R) delayed along time, zeros before the beginning."""
@@ -56,6 +59,7 @@ class WaveNet(nn.Module):
         self.output = nn.Linear(config.head_channels, config.outputs)
         if config.output == "gaussian":
             with torch.no_grad():
+                self.input.weight.mul_(INPUT_SCALE)
                 self.output.weight.mul_(0.1)
                 self.output.bias.copy_(torch.tensor([0.0, -3.0]))
 

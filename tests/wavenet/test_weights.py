@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from rtwave.errors import RtwaveError
+from rtwave.wavenet.config import WaveNetConfig
+from rtwave.wavenet.weights import FORMAT, Weights, tensor_shapes
+
+SMALL = WaveNetConfig(dilations=(1, 2), residual_channels=3, skip_channels=4, head_channels=5, excitation="partials")
+
+
+def stored(weights, **changes):
+    tables = {f"instrument.{name}": table for name, table in weights.instrument.arrays().items()}
+    return weights.tensors | tables | changes
+
+
+def write(path, arrays, config=SMALL, fmt=FORMAT):
+    save_file(arrays, path, metadata={"format": fmt, "config": config.to_json()})
+    return path
+
+
+@pytest.mark.parametrize("output", ["gaussian", "mulaw"])
+def test_a_saved_network_loads_bit_for_bit(tmp_path, output):
+    config = WaveNetConfig(output=output, dilations=(1, 2, 4), residual_channels=6)
+    weights = Weights.random(config, seed=3)
+    weights.save(tmp_path / "a.safetensors")
+    loaded = Weights.load(tmp_path / "a.safetensors")
+    assert loaded.config == config
+    assert all((loaded.tensors[name] == weights.tensors[name]).all() for name in tensor_shapes(config))
+    before, after = weights.instrument.arrays(), loaded.instrument.arrays()
+    assert all((before[name] == after[name]).all() for name in before)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_float16_tensors_are_read_as_float32(tmp_path):
+    weights = Weights.random(SMALL)
+    half = {name: tensor.astype(np.float16) for name, tensor in weights.tensors.items()}
+    loaded = Weights.load(write(tmp_path / "half.safetensors", half))
+    assert {tensor.dtype for tensor in loaded.tensors.values()} == {np.dtype(np.float32)}
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(RtwaveError, match="no such weights file"):
+        Weights.load(tmp_path / "none.safetensors")
+
+
+def test_a_file_cut_anywhere_is_one_clear_error(tmp_path):
+    path = tmp_path / "whole.safetensors"
+    Weights.random(SMALL).save(path)
+    whole = path.read_bytes()
+    for length in (0, 4, 20, len(whole) // 3, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(RtwaveError, match="whole.safetensors"):
+            Weights.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "message"),
+    [
+        ("layers.1.gate.weight", np.zeros((6, 3, 3), np.float32), r"has shape \(6, 3, 3\), expected \(6, 3, 2\)"),
+        ("head.output.bias", np.array([np.nan, 0], np.float32), "NaN"),
+        ("head.output.bias", np.zeros(2, np.int32), "int32"),
+        ("layers.7.gate.bias", np.zeros(6, np.float32), "unknown"),
+        ("instrument.cents", np.zeros(3, np.float32), r"float32 \(3,\), expected float32 \(128,\)"),
+        ("instrument.stiffness", np.full(128, np.inf, np.float32), "NaN or infinity"),
+        ("instrument.release_s", np.full(128, -1, np.float32), "negative"),
+        ("instrument.envelope_ages_s", np.array([0.0, 0.0], np.float32), "rise"),
+        ("instrument.colour", np.zeros(3, np.float32), "colour"),
+    ],
+)
+def test_every_name_shape_type_and_value_is_checked(tmp_path, name, tensor, message):
+    path = write(tmp_path / "bad.safetensors", stored(Weights.random(SMALL), **{name: tensor}))
+    with pytest.raises(RtwaveError, match=message):
+        Weights.load(path)
+
+
+def test_a_missing_tensor_is_named(tmp_path):
+    arrays = stored(Weights.random(SMALL))
+    del arrays["layers.0.skip.weight"]
+    with pytest.raises(RtwaveError, match=r"layers\.0\.skip\.weight is missing"):
+        Weights.load(write(tmp_path / "bad.safetensors", arrays))
+
+
+def test_another_format_is_refused(tmp_path):
+    with pytest.raises(RtwaveError, match="format is 'other'"):
+        Weights.load(write(tmp_path / "bad.safetensors", stored(Weights.random(SMALL)), fmt="other"))
