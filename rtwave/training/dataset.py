@@ -1,9 +1,10 @@
 """Segments to learn from: drawn from a corpus, detuned between its keys, damped at a drawn note-off."""
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import Queue
-from threading import Thread
+from itertools import count
 
 import numpy as np
 
@@ -18,6 +19,7 @@ DECIBELS = 20.0 / np.log(10.0)
 RELEASE_SHARE, RELEASE_BEFORE_S, EARLIEST_RELEASE_S = 0.2, 0.45, 0.05
 ONSET_SHARE = 0.25
 SINC_TAPS = 16
+BATCHES_AHEAD = 2
 NOISE_WINDOW = 320
 
 
@@ -98,18 +100,13 @@ class Dataset:
         return [self._stack(segments[i : i + self.batch]) for i in range(0, len(segments), self.batch)]
 
     def batches(self, seed: int, skip: int = 0) -> Iterator[Batch]:
-        """Training batches without end, drawn by a thread ahead of need; batch n depends on (seed, n) alone."""
-        queue: Queue[Batch] = Queue(maxsize=3)
-
-        def fill() -> None:
-            number = skip
-            while True:
-                queue.put(self.draw(np.random.default_rng((seed, number))))
-                number += 1
-
-        Thread(target=fill, daemon=True).start()
-        while True:
-            yield queue.get()
+        """Training batches without end, drawn ahead of need by a thread; batch n depends on (seed, n) alone."""
+        with ThreadPoolExecutor(1) as pool:
+            ahead = deque()
+            for number in count(skip):
+                ahead.append(pool.submit(self.draw, np.random.default_rng((seed, number))))
+                if len(ahead) > BATCHES_AHEAD:
+                    yield ahead.popleft().result()
 
     def _draw_one(self, generator: np.random.Generator) -> tuple[np.ndarray, ...]:
         entry = self.train[generator.integers(len(self.train))]
@@ -125,7 +122,7 @@ class Dataset:
         if generator.random() < RELEASE_SHARE:
             rate = self.config.sample_rate
             earliest = max(start - int(RELEASE_BEFORE_S * rate), int(EARLIEST_RELEASE_S * rate))
-            release = int(generator.uniform(earliest, start + self.length)) // period * period
+            release = int(generator.uniform(earliest, max(earliest, start + self.length))) // period * period
         return self.segment(entry, start, detune, release, self.noise * generator.random(), generator)
 
     def segment(

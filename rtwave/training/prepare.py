@@ -58,11 +58,6 @@ def measure_loudness(samples: np.ndarray, sample_rate: int, control_period: int,
 def _cut(recording: Recording, sample_rate: int, seconds: float) -> np.ndarray:
     """A recording from its onset on, with a short fade-in; raises RtwaveError with the reason to skip it."""
     samples = read_samples(recording.path, sample_rate, seconds + 1.0)
-    peak = np.abs(samples).max(initial=0.0)
-    if peak < 1e-4:
-        raise RtwaveError("silent (peak below -80 dBFS)")
-    if np.count_nonzero(np.abs(samples) > 0.999 * peak) > 0.001 * len(samples):
-        raise RtwaveError("clipped (more than 0.1 % of its samples stand at the peak)")
     samples = samples[find_onset(samples, sample_rate) :][: int(seconds * sample_rate)]
     if len(samples) < SHORTEST_S * sample_rate:
         raise RtwaveError(f"too short ({len(samples) / sample_rate:.2f} s after its onset, expected {SHORTEST_S} s)")

@@ -14,6 +14,8 @@ from ..errors import RtwaveError
 SUFFIXES = {".wav", ".flac", ".ogg", ".aif", ".aiff"}
 MOST_LAYERS = 32
 """When no number after `v` in a folder is above this, they count layers from soft to loud, not velocities."""
+SILENT_PEAK = 1e-4
+FULL_SCALE, MOST_CLIPPED = 0.99, 0.001
 
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NOTE = re.compile(r"(?<![A-Za-z])([A-Ga-g])(#|s|b)?(-?\d)(?=$|[^0-9])")
@@ -123,6 +125,17 @@ def read_samples(path: Path, sample_rate: int, seconds: float) -> np.ndarray:
             samples = file.read(int(seconds * rate), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         raise RtwaveError(f"cannot be read as audio ({error})") from None
+    samples = samples[:, 0]
     if not np.isfinite(samples).all():
         raise RtwaveError("holds NaN or infinity")
-    return soxr.resample(samples[:, 0], rate, sample_rate, quality="VHQ")
+    if np.abs(samples).max(initial=0.0) < SILENT_PEAK:
+        raise RtwaveError("silent (peak below -80 dBFS)")
+    if _clipped_share(samples) > MOST_CLIPPED:
+        raise RtwaveError("clipped (flat at full scale); record it again at a lower level")
+    return soxr.resample(samples, rate, sample_rate, quality="VHQ")
+
+
+def _clipped_share(samples: np.ndarray) -> float:
+    """Share of samples that stand at full scale beside an equal neighbour."""
+    level = np.abs(samples)
+    return float(np.mean((level[1:] == level[:-1]) & (level[1:] >= FULL_SCALE)))

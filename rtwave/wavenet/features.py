@@ -2,7 +2,7 @@
 
 Everything here is a pure function of a note's state at one moment, evaluated once every `control_period` samples.
 Silence before a note is the zero vector, whatever the features are, so one primed state serves every note.
-`extensions/features.h` is the same arithmetic in C; tests/engine/test_features.py holds the two together.
+`extensions/conditioning.h` is the same arithmetic in C; tests/engine/test_features.py holds the two together.
 """
 
 from dataclasses import dataclass, field

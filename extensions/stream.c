@@ -1,0 +1,303 @@
+#define _GNU_SOURCE
+#include "stream.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "denormals.h"
+#include "realtime.h"
+#include "resampler.h"
+#include "ring.h"
+
+enum {
+    CHUNK_FRAMES = 32, /* rendered at a time, at most: how finely live commands are told apart */
+    SLICE_FRAMES = 1024, /* of a callback, handled at a time */
+    HOST_BLOCK_MAX = 16384,
+    HOST_UNDERFLOW = 4, /* paOutputUnderflow */
+};
+
+/* Waiting for the first full ring; then playing, or starving; closed after stream_fade_out. */
+typedef enum { WAITING, PLAYING, STARVING, CLOSED } phase_t;
+
+typedef union {
+    unsigned int bits;
+    float value;
+} float_bits_t;
+
+struct stream_t {
+    stream_options_t options;
+    resampler_t *resampler;
+    ring_t ring, recording;
+    doorbell_t room; /* rung whenever the callback has made room in the ring */
+    atomic_bool running, closing, silent;
+
+    /* The callback's own. */
+    phase_t phase;
+    float last; /* the sample sent last */
+    float tail_level; /* where the fade to silence started */
+    int tail_left; /* frames until it ends */
+    int rise_left; /* frames until the fade in ends */
+    float slice[SLICE_FRAMES];
+
+    /* Written by the callback. */
+    atomic_llong late_frames; /* due already, not rendered yet: they are dropped as they come, so latency stays */
+    atomic_llong host_block_frames; /* the largest block asked for */
+    atomic_llong callbacks, frames, underflows, starved_frames, lowest_fill_frames, record_dropped_frames;
+    atomic_llong last_callback_ns;
+    atomic_uint peak_bits; /* of a float that is not negative: such bits sort like the numbers */
+
+    /* Written by the producer. */
+    char before_producer[RING_CACHE_LINE];
+    atomic_llong busy_ns, steps[STREAM_STEP_BUCKETS];
+    atomic_int priority;
+    float model_chunk[CHUNK_FRAMES];
+    float *device_chunk; /* (device_chunk_frames,) */
+    int device_chunk_frames;
+    int memory_locked;
+};
+
+/* Each counter has one writer, so a load and a store do; readers see whole values. */
+static int64_t get(const atomic_llong *counter) {
+    return atomic_load_explicit((atomic_llong *)counter, memory_order_relaxed);
+}
+static void set(atomic_llong *counter, int64_t value) { atomic_store_explicit(counter, value, memory_order_relaxed); }
+static void add(atomic_llong *counter, int64_t amount) { set(counter, get(counter) + amount); }
+
+static int64_t at_most(int64_t value, int64_t limit) { return value < limit ? value : limit; }
+static int64_t at_least(int64_t value, int64_t limit) { return value > limit ? value : limit; }
+
+stream_t *stream_create(const stream_options_t *options) {
+    stream_t *stream = calloc(1, sizeof *stream);
+    if (!stream)
+        return NULL;
+    stream->options = *options;
+    stream->device_chunk_frames = (int)at_least((int64_t)CHUNK_FRAMES * options->device_rate / options->model_rate, 1);
+    stream->device_chunk = calloc(stream->device_chunk_frames, sizeof(float));
+    stream->resampler = resampler_create(options->model_rate, options->device_rate);
+    int64_t target = at_least(options->target_frames, 2 * HOST_BLOCK_MAX);
+    int good = doorbell_init(&stream->room);
+    good &= ring_init(&stream->ring, target + options->device_rate + stream->device_chunk_frames);
+    good &= ring_init(&stream->recording, options->record_frames);
+    if (!good || !stream->device_chunk || !stream->resampler) {
+        stream_destroy(stream);
+        return NULL;
+    }
+    stream->memory_locked = memory_lock(stream, sizeof *stream) &&
+                            memory_lock(stream->ring.data, stream->ring.capacity * sizeof(float));
+    atomic_init(&stream->running, true);
+    atomic_init(&stream->priority, -1);
+    set(&stream->lowest_fill_frames, -1);
+    return stream;
+}
+
+void stream_destroy(stream_t *stream) {
+    ring_free(&stream->ring);
+    ring_free(&stream->recording);
+    resampler_destroy(stream->resampler);
+    free(stream->device_chunk);
+    doorbell_destroy(&stream->room);
+    free(stream);
+}
+
+/* ---- producer ---- */
+
+static int64_t fill_target(const stream_t *stream) {
+    return at_least(stream->options.target_frames, 2 * get(&stream->host_block_frames));
+}
+
+static int step_bucket(int64_t step_ns) {
+    int bucket = (int)(4.0 * log2((double)at_least(step_ns, 1)));
+    return bucket < STREAM_STEP_BUCKETS ? bucket : STREAM_STEP_BUCKETS - 1;
+}
+
+static void render_chunk(stream_t *stream, int device_frames) {
+    for (int64_t needed; (needed = resampler_needed(stream->resampler, device_frames)) > 0;) {
+        int frames = (int)at_most(needed, CHUNK_FRAMES);
+        int64_t start_ns = clock_now_ns();
+        stream->options.source(stream->options.state, stream->model_chunk, frames);
+        int64_t spent_ns = clock_now_ns() - start_ns;
+        add(&stream->busy_ns, spent_ns);
+        add(&stream->steps[step_bucket(spent_ns / frames)], frames);
+        resampler_feed(stream->resampler, stream->model_chunk, frames);
+    }
+    int frames = resampler_read(stream->resampler, stream->device_chunk, device_frames);
+    ring_write(&stream->ring, stream->device_chunk, frames);
+}
+
+void stream_produce(stream_t *stream) {
+    atomic_store(&stream->priority, thread_raise_priority());
+    denormals_t before = denormals_flush();
+    while (atomic_load(&stream->running)) {
+        int64_t wanted = fill_target(stream) + get(&stream->late_frames) - (int64_t)ring_fill(&stream->ring);
+        if (wanted > 0)
+            render_chunk(stream, (int)at_most(wanted, stream->device_chunk_frames));
+        else
+            doorbell_wait(&stream->room);
+    }
+    denormals_restore(before);
+}
+
+/* ---- callback ---- */
+
+static void start_tail(stream_t *stream) {
+    stream->tail_level = stream->last;
+    stream->tail_left = STREAM_FADE_FRAMES;
+    stream->rise_left = 0;
+}
+
+/* Take up to `frames` that are due from the ring into the slice; returns how many sound. */
+static int take_due(stream_t *stream, int frames) {
+    int64_t late = get(&stream->late_frames);
+    if (late > 0)
+        late -= (int64_t)ring_discard(&stream->ring, (size_t)late);
+    int64_t fill = (int64_t)ring_fill(&stream->ring), target = fill_target(stream);
+    if (atomic_load_explicit(&stream->closing, memory_order_relaxed) && stream->phase != CLOSED) {
+        if (stream->phase == PLAYING)
+            start_tail(stream);
+        stream->phase = CLOSED;
+    }
+    if (stream->phase == WAITING && fill >= target) {
+        stream->phase = PLAYING;
+    } else if (stream->phase == STARVING && late == 0 && fill >= at_least(frames, target / 2)) {
+        stream->phase = PLAYING;
+        stream->rise_left = STREAM_FADE_FRAMES;
+    }
+    int taken = stream->phase == PLAYING ? (int)ring_read(&stream->ring, stream->slice, frames) : 0;
+    if (taken < frames && (stream->phase == PLAYING || stream->phase == STARVING)) {
+        add(&stream->starved_frames, frames - taken);
+        /* Past a second the producer has not been late but absent: catching up would only prolong the silence. */
+        late = at_most(late + frames - taken, stream->options.device_rate);
+    }
+    set(&stream->late_frames, late);
+    return taken;
+}
+
+/* Shape the first `taken` samples of the slice, and fill it to `frames`, so that no edge clicks. */
+static void fade(stream_t *stream, int taken, int frames) {
+    float *slice = stream->slice;
+    for (int i = 0; i < frames; i++) {
+        if (i >= taken) {
+            if (stream->phase == PLAYING) {
+                stream->phase = STARVING;
+                start_tail(stream);
+            }
+            slice[i] = 0.0f;
+        } else if (stream->rise_left > 0) {
+            slice[i] *= 1.0f - (float)stream->rise_left-- / (STREAM_FADE_FRAMES + 1);
+        }
+        if (stream->tail_left > 0)
+            slice[i] += stream->tail_level * (float)--stream->tail_left / STREAM_FADE_FRAMES;
+        stream->last = slice[i];
+    }
+}
+
+static void record(stream_t *stream, int frames) {
+    if (stream->options.record_frames) {
+        size_t kept = ring_write(&stream->recording, stream->slice, frames);
+        add(&stream->record_dropped_frames, frames - (int64_t)kept);
+    }
+}
+
+static void meter(stream_t *stream, int frames) {
+    float_bits_t peak = {.bits = atomic_load_explicit(&stream->peak_bits, memory_order_relaxed)};
+    for (int i = 0; i < frames; i++)
+        peak.value = fmaxf(peak.value, fabsf(stream->slice[i]));
+    atomic_store_explicit(&stream->peak_bits, peak.bits, memory_order_relaxed);
+}
+
+static void play_slice(stream_t *stream, float *output, int frames) {
+    int taken = take_due(stream, frames);
+    int sent = stream->phase == WAITING ? 0 : stream->phase == CLOSED ? stream->tail_left : frames;
+    sent = (int)at_most(sent, frames);
+    fade(stream, taken, frames);
+    record(stream, sent);
+    meter(stream, sent);
+    add(&stream->frames, sent);
+    for (int i = 0; i < frames; i++)
+        for (int channel = 0; channel < stream->options.channels; channel++)
+            *output++ = stream->slice[i];
+    if (stream->phase == CLOSED && stream->tail_left == 0)
+        atomic_store(&stream->silent, true);
+}
+
+int rtwave_stream_callback(const void *input, void *output, unsigned long frames, const void *time_info,
+                           unsigned long status, void *user_data) {
+    (void)input, (void)time_info;
+    stream_t *stream = user_data;
+    denormals_t before = denormals_flush();
+    set(&stream->last_callback_ns, clock_now_ns());
+    add(&stream->callbacks, 1);
+    add(&stream->underflows, (status & HOST_UNDERFLOW) != 0);
+    int64_t block = at_least(get(&stream->host_block_frames), (int64_t)frames);
+    set(&stream->host_block_frames, at_most(block, HOST_BLOCK_MAX));
+    if (stream->phase == PLAYING) {
+        int64_t fill = (int64_t)ring_fill(&stream->ring), lowest = get(&stream->lowest_fill_frames);
+        set(&stream->lowest_fill_frames, lowest < 0 ? fill : at_most(fill, lowest));
+    }
+    float *target = output;
+    for (unsigned long done = 0; done < frames;) {
+        int slice = (int)at_most((int64_t)(frames - done), SLICE_FRAMES);
+        play_slice(stream, target, slice);
+        target += (size_t)slice * stream->options.channels;
+        done += slice;
+    }
+    doorbell_ring(&stream->room);
+    denormals_restore(before);
+    return 0; /* paContinue */
+}
+
+void stream_clock(stream_t *stream, int block_frames) {
+    float *output = calloc((size_t)block_frames * stream->options.channels, sizeof(float));
+    int64_t rate = stream->options.device_rate, block_ns = block_frames * INT64_C(1000000000) / rate;
+    thread_raise_priority();
+    int64_t start_ns = clock_now_ns();
+    for (int64_t frame = 0; output && atomic_load(&stream->running); frame += block_frames) {
+        /* Whole seconds apart, so that hours neither overflow nor drift. */
+        int64_t due_ns = start_ns + frame / rate * 1000000000 + frame % rate * 1000000000 / rate;
+        clock_sleep_until(due_ns);
+        int64_t late_ns = clock_now_ns() - due_ns;
+        bool missed = late_ns > block_ns; /* as a sound card would: mark it and go on from here */
+        if (missed)
+            start_ns += late_ns;
+        rtwave_stream_callback(NULL, output, block_frames, NULL, missed ? HOST_UNDERFLOW : 0, stream);
+    }
+    free(output);
+}
+
+/* ---- from any thread ---- */
+
+void stream_fade_out(stream_t *stream) { atomic_store(&stream->closing, true); }
+int stream_is_silent(const stream_t *stream) { return atomic_load((atomic_bool *)&stream->silent); }
+
+void stream_stop(stream_t *stream) {
+    atomic_store(&stream->running, false);
+    doorbell_ring(&stream->room);
+}
+
+size_t stream_take_recording(stream_t *stream, float *output, size_t frames) {
+    return ring_read(&stream->recording, output, frames);
+}
+
+float stream_take_peak(stream_t *stream) {
+    float_bits_t peak = {.bits = atomic_exchange(&stream->peak_bits, 0)};
+    return peak.value;
+}
+
+void stream_counters(const stream_t *stream, stream_counters_t *counters) {
+    *counters = (stream_counters_t){
+        .callbacks = get(&stream->callbacks),
+        .frames = get(&stream->frames),
+        .underflows = get(&stream->underflows),
+        .starved_frames = get(&stream->starved_frames),
+        .lowest_fill_frames = get(&stream->lowest_fill_frames),
+        .target_frames = fill_target(stream),
+        .record_dropped_frames = get(&stream->record_dropped_frames),
+        .busy_ns = get(&stream->busy_ns),
+        .last_callback_ns = get(&stream->last_callback_ns),
+        .now_ns = clock_now_ns(),
+        .priority = atomic_load((atomic_int *)&stream->priority),
+        .memory_locked = stream->memory_locked,
+    };
+    for (int i = 0; i < STREAM_STEP_BUCKETS; i++)
+        counters->steps[i] = get(&stream->steps[i]);
+}

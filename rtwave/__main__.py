@@ -1,0 +1,7 @@
+"""`python -m rtwave` is `rtwave`."""
+
+import sys
+
+from .cli.main import run
+
+sys.exit(run())

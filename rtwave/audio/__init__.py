@@ -1,0 +1,1 @@
+"""What reaches the air: devices, the stream, the recorder."""

@@ -1,0 +1,26 @@
+"""Options that several verbs share."""
+
+from typing import Annotated
+
+import typer
+
+PresetOption = Annotated[str | None, typer.Option("--preset", help="Name or folder of a preset.  [default: piano]")]
+SeedOption = Annotated[
+    int | None, typer.Option(help="Seed of the randomness; the same seed gives the same samples.  [default: 0]")
+]
+TemperatureOption = Annotated[
+    float | None, typer.Option(help="0 (pure) to 2 (rough).  [default: the preset's]", metavar="T")
+]
+GainOption = Annotated[
+    float | None, typer.Option("--gain-db", help="Gain in dB, -60 to 12.  [default: the preset's]", metavar="DB")
+]
+VoicesOption = Annotated[int | None, typer.Option(help="Notes at once.  [default: the preset's]")]
+TransposeOption = Annotated[int | None, typer.Option(help="Semitones up, or down if negative.  [default: 0]")]
+ChannelOption = Annotated[int | None, typer.Option(help="MIDI channel, 1 to 16.  [default: all]")]
+TailOption = Annotated[float, typer.Option(help="Seconds that the last notes may ring out.", metavar="S")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def channel_index(channel: int | None) -> int | None:
+    """A channel as people count (1 to 16) as MIDI counts it (0 to 15)."""
+    return None if channel is None else channel - 1

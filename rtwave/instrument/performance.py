@@ -1,0 +1,66 @@
+"""A performance: everything that fixes its samples, made from settings and shared by `play` and `render`."""
+
+from pathlib import Path
+
+import msgspec
+
+from ..engine.engine import Engine
+from ..presets import Preset, load_preset
+from .performer import Performer
+from .scores import Score, Settings, Take
+from .sequencer import Sequencer
+
+DEFAULT_PRESET = "piano"
+DEFAULT_TAIL_S = 10.0
+"""Seconds that a score's last notes may ring out."""
+
+
+class Performance:
+    """A preset, an engine at frame 0 and a performer.
+
+    `settings` as in a take, None fields standing for the preset's own values, seed 0, no transposition, all channels;
+    the attribute `settings` has none left. `sample_rate` in Hz, None for the preset's own.
+    """
+
+    def __init__(self, settings: Settings, sample_rate: int | None = None) -> None:
+        preset: Preset = load_preset(settings.preset or DEFAULT_PRESET)
+        preset = preset.with_playing(
+            temperature=settings.temperature, gain_db=settings.gain_db
+        )
+        playing = preset.playing
+        voices = playing.polyphony if settings.voices is None else settings.voices
+        self.preset = preset
+        self.settings = msgspec.structs.replace(
+            settings,
+            preset=_findable(settings.preset or DEFAULT_PRESET),
+            seed=settings.seed or 0,
+            voices=voices,
+            temperature=playing.temperature,
+            gain_db=playing.gain_db,
+            transpose=settings.transpose or 0,
+        )
+        self.performer = Performer(
+            temperature=playing.temperature,
+            temperature_range=playing.temperature_range,
+            channel=settings.channel,
+            transpose=self.settings.transpose,
+            velocity_curve=playing.velocity_curve,
+        )
+        self.engine = Engine(preset, voices=voices, seed=self.settings.seed, sample_rate=sample_rate)
+
+    def sequencer(self, score: Score, tail_s: float = DEFAULT_TAIL_S, take: Take | None = None) -> Sequencer:
+        """A sequencer that plays `score` on this engine."""
+        return Sequencer(self.engine, self.performer, score, tail_s, take)
+
+
+def combine(asked: Settings, taken: Settings | None) -> Settings:
+    """What is asked for, completed by what a take was played with."""
+    if taken is None:
+        return asked
+    fields = ((name, getattr(asked, name)) for name in Settings.__struct_fields__)
+    return Settings(**{name: getattr(taken, name) if value is None else value for name, value in fields})
+
+
+def _findable(preset: str) -> str:
+    """A preset's name, or its path in a form that holds in any folder."""
+    return str(Path(preset).resolve()) if Path(preset).exists() else preset

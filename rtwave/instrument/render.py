@@ -1,0 +1,91 @@
+"""`play` with a file for a sound card: the same engine, the same events, the same samples."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import RtwaveError
+from .performance import DEFAULT_TAIL_S, Performance, combine
+from .scores import Score, Settings, read_score
+
+BLOCK_FRAMES = 1024
+FADE_S = 0.1
+"""Rendered after the last voice has ended: longer than any fade, and than the resampler's delay."""
+
+SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
+
+
+def render_score(performance: Performance, score: Score, tail_s: float = DEFAULT_TAIL_S) -> Iterator[np.ndarray]:
+    """Blocks of float32 samples (frames,) at the engine's rate, until the last note has rung out."""
+    engine = performance.engine
+    sequencer = performance.sequencer(score, tail_s)
+    while not sequencer.finished:
+        ahead = sequencer.feed() * engine.sample_rate // engine.model_rate - BLOCK_FRAMES
+        yield engine.render(min(max(ahead, 1), BLOCK_FRAMES))
+    yield engine.render(round(FADE_S * engine.sample_rate))
+
+
+def render_midi(
+    path: str | Path,
+    preset: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    seed: int | None = None,
+    temperature: float | None = None,
+    gain_db: float | None = None,
+    voices: int | None = None,
+    transpose: int | None = None,
+    channel: int | None = None,
+    sample_rate: int | None = None,
+    tail_s: float = DEFAULT_TAIL_S,
+    progress: Callable[[float], None] | None = None,
+) -> np.ndarray:
+    """Render a MIDI file; returns float32 samples (frames,) and writes them to `out` (.wav or .flac) where given.
+
+    What is None comes from the file if it is a take of rtwave's, else from the preset. `temperature` 0..2, `gain_db`
+    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz (None: the preset's own), `tail_s` seconds
+    to ring out at most. `progress` is called with the seconds done. Raises RtwaveError with one line.
+    """
+    score = read_score(path)
+    asked = Settings(
+        preset=None if preset is None else str(preset),
+        seed=seed,
+        voices=voices,
+        temperature=temperature,
+        gain_db=gain_db,
+        transpose=transpose,
+        channel=channel,
+    )
+    if out is not None:
+        check_audio_path(out)
+    performance = Performance(combine(asked, score.settings), sample_rate)
+    engine = performance.engine
+    blocks = []
+    for block in render_score(performance, score, tail_s):
+        blocks.append(block)
+        if progress:
+            progress(engine.frame / engine.model_rate)
+    samples = np.concatenate(blocks)
+    if out is not None:
+        write_audio(out, samples, engine.sample_rate)
+    return samples
+
+
+def check_audio_path(path: str | Path) -> None:
+    """Raise RtwaveError unless `path` names a kind of file that can be written, in a folder that is there."""
+    path = Path(path)
+    if path.suffix.lower() not in SUBTYPES:
+        raise RtwaveError(f"{path}: unknown kind of sound file, expected a name that ends in .wav or .flac")
+    if not path.absolute().parent.is_dir():
+        raise RtwaveError(f"{path}: there is no folder {path.absolute().parent}; make it first")
+
+
+def write_audio(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:
+    """Write mono samples: 32-bit float WAV, which is exact, or 24-bit FLAC."""
+    import soundfile  # not needed to make a sound, and slow to import
+
+    try:
+        soundfile.write(path, samples, sample_rate, subtype=SUBTYPES[Path(path).suffix.lower()])
+    except (OSError, RuntimeError) as error:
+        raise RtwaveError(f"{path}: cannot be written ({error}); name another file") from None

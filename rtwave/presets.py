@@ -1,0 +1,224 @@
+"""Find, read, check and write presets: a folder with preset.toml, a weights file and the licence of its sound."""
+
+import dataclasses
+import hashlib
+import re
+import shutil
+import tomllib
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from .errors import RtwaveError
+from .wavenet.weights import Weights
+
+PRESET_FILE = "preset.toml"
+
+_RANGES = {
+    "temperature": (0.0, 2.0, ""),
+    "gain_db": (-60.0, 12.0, " dB"),
+    "polyphony": (1, 256, " voices"),
+    "release": (0.1, 20.0, ""),
+    "velocity_curve": (0.1, 10.0, ""),
+}
+
+
+class Playing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a preset is played unless told otherwise.
+
+    `temperature` 0..2 and the range the mod wheel sweeps; `gain_db` −60..12; `polyphony` in voices; `release`
+    multiplies the damper's time; `velocity_curve` is the exponent on velocity. A bad value raises RtwaveError.
+    """
+
+    temperature: float = 0.3
+    temperature_range: tuple[float, float] = (0.0, 1.0)
+    gain_db: float = 0.0
+    polyphony: int = 8
+    release: float = 1.0
+    velocity_curve: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, (low, high, unit) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise RtwaveError(f"{name} is {value:g}, expected {low:g} to {high:g}{unit}")
+        low, high = self.temperature_range
+        if not 0.0 <= low <= high <= 2.0:
+            raise RtwaveError(f"temperature_range is [{low:g}, {high:g}], expected two rising values in 0 to 2")
+
+    @property
+    def temperature_min(self) -> float:
+        """Lower end of the mod wheel's sweep."""
+        return self.temperature_range[0]
+
+    @property
+    def temperature_max(self) -> float:
+        """Upper end of the mod wheel's sweep."""
+        return self.temperature_range[1]
+
+
+class PresetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What preset.toml says, field for field."""
+
+    name: str
+    description: str
+    sha256: str
+    license: str
+    source: str
+    model: str = "model.safetensors"
+    demo: str | None = None
+    playing: Playing = Playing()
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A preset read and checked: ready to hand to Engine. `demo` is the preset's own phrase, or None."""
+
+    name: str
+    description: str
+    license: str
+    source: str
+    folder: Path
+    weights: Weights = dataclasses.field(repr=False)
+    playing: Playing = dataclasses.field(default_factory=Playing)
+    demo: Path | None = None
+
+    def with_playing(self, **changes: float | None) -> "Preset":
+        """A copy whose playing parameters differ where a value other than None is given."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return dataclasses.replace(self, playing=msgspec.structs.replace(self.playing, **given))
+
+
+def user_presets_folder() -> Path:
+    """Where a user's own presets live on this platform."""
+    return Path(platformdirs.user_data_dir("rtwave", appauthor=False)) / "presets"
+
+
+def preset_folders() -> dict[str, Path]:
+    """Folder of every preset to be found by name: the user's own first, then those that came with rtwave."""
+    package = Path(__file__).parent
+    found: dict[str, Path] = {}
+    for room in (user_presets_folder(), package / "_presets", package.parent / "presets"):
+        for file in sorted(room.glob(f"*/{PRESET_FILE}")):
+            found.setdefault(file.parent.name, file.parent)
+    return found
+
+
+def load_preset(name_or_path: str | Path) -> Preset:
+    """Read and check a preset by name, folder or preset.toml; anything amiss raises RtwaveError with one line."""
+    folder = _find(name_or_path)
+    file = folder / PRESET_FILE
+    described = _read_file(file)
+    model = _inside(folder, described.model, "model")
+    try:
+        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RtwaveError(f"{model}: cannot be read ({error.strerror}); fetch or export the preset again") from None
+    if digest != described.sha256.lower():
+        raise RtwaveError(
+            f"{model}: sha256 is {digest[:12]}…, {PRESET_FILE} expects {described.sha256[:12]}…; "
+            "the file is damaged or was changed: fetch or export the preset again"
+        )
+    return Preset(
+        name=described.name,
+        description=described.description,
+        license=described.license,
+        source=described.source,
+        folder=folder,
+        weights=Weights.load(model),
+        playing=described.playing,
+        demo=_inside(folder, described.demo, "demo") if described.demo else None,
+    )
+
+
+def write_preset(
+    folder: str | Path,
+    weights: Weights,
+    *,
+    name: str,
+    description: str,
+    license: str,
+    source: str,
+    playing: Playing | None = None,
+    license_text: str | None = None,
+    demo: str | Path | None = None,
+) -> Preset:
+    """Write a preset folder (weights, preset.toml, LICENSE.txt, the demo's copy) and read it back, checked.
+
+    `license_text` is the whole text for LICENSE.txt (the `license` and `source` lines when None); `demo` a MIDI file.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = folder / "model.safetensors"
+    weights.save(model)
+    if demo is not None and Path(demo).resolve() != (folder / "demo.mid").resolve():
+        shutil.copyfile(demo, folder / "demo.mid")
+    described = PresetFile(
+        name=name,
+        description=description,
+        sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
+        license=license,
+        source=source,
+        demo="demo.mid" if demo is not None else None,
+        playing=playing or Playing(),
+    )
+    (folder / "LICENSE.txt").write_text(license_text or f"{license}\n\n{source}\n", encoding="utf-8")
+    (folder / PRESET_FILE).write_text(_to_toml(described), encoding="utf-8")
+    return load_preset(folder)
+
+
+def _find(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path).expanduser()
+    if path.name == PRESET_FILE and path.is_file():
+        return path.parent
+    if (path / PRESET_FILE).is_file():
+        return path
+    folders = preset_folders()
+    if str(name_or_path) in folders:
+        return folders[str(name_or_path)]
+    there = ", ".join(folders) or "none"
+    raise RtwaveError(
+        f"no preset {str(name_or_path)!r}: expected a folder with a {PRESET_FILE}, or a name (there are: {there})"
+    )
+
+
+def _read_file(file: Path) -> PresetFile:
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), PresetFile)
+    except OSError as error:
+        raise RtwaveError(f"{file}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RtwaveError(f"{file}: not a TOML file: {error}") from None
+    except msgspec.ValidationError as error:
+        raise RtwaveError(f"{file}: {_explain(str(error))}") from None
+    except RtwaveError as error:
+        raise RtwaveError(f"{file}: [playing] {error}") from None
+
+
+def _explain(problem: str) -> str:
+    """msgspec's words for a bad field, in ours."""
+    unknown = re.search(r"unknown field `(.+?)`", problem)
+    if not unknown:
+        return problem
+    room, struct = (" in [playing]", Playing) if "$.playing" in problem else ("", PresetFile)
+    return f"unknown field {unknown[1]!r}{room}, expected one of {', '.join(struct.__struct_fields__)}"
+
+
+def _inside(folder: Path, name: str, field: str) -> Path:
+    """A file the preset names, which must lie in its own folder."""
+    if Path(name).name != name:
+        raise RtwaveError(f"{folder / PRESET_FILE}: {field} is {name!r}, expected a file name in the same folder")
+    if not (folder / name).is_file():
+        raise RtwaveError(f"{folder / name}: no such file, though {PRESET_FILE} names it as its {field}")
+    return folder / name
+
+
+def _to_toml(described: PresetFile) -> str:
+    def lines(fields: dict[str, object]) -> list[str]:
+        # JSON's strings, numbers and arrays of numbers are TOML's too
+        return [f"{key} = {msgspec.json.encode(item).decode()}" for key, item in fields.items() if item is not None]
+
+    fields = msgspec.structs.asdict(described)
+    playing = msgspec.structs.asdict(fields.pop("playing"))
+    return "\n".join([*lines(fields), "", "[playing]", *lines(playing)]) + "\n"

@@ -1,0 +1,52 @@
+"""A player in a process of its own: `python -m tests.audio.player OPTIONS`, with OPTIONS a JSON object.
+
+Prints "playing"; for the line "go" plays `events` (frame, method of Engine, arguments), a quarter of a second ahead,
+and prints the engine's frame from which they count; for the next line stops and prints its counters.
+"""
+
+import json
+import sys
+import threading
+
+from rtwave.audio.stream import Stream
+from rtwave.engine.engine import Engine
+from tests.small_preset import small_weights
+
+SEED = 7
+
+
+def make_engine(sample_rate):
+    return Engine(small_weights(), voices=4, seed=SEED, sample_rate=sample_rate)
+
+
+def apply(engine, events, start):
+    for frame, method, arguments in events:
+        getattr(engine, method)(*arguments, at=start + frame)
+
+
+def hog():
+    """Keep the interpreter busy."""
+    while True:
+        sorted(range(60_000), key=lambda number: -number)
+
+
+def main(sample_rate, events=(), busy=False, device=None, **options):
+    if busy:
+        threading.Thread(target=hog, daemon=True).start()
+    engine = make_engine(sample_rate)
+    stream = Stream(engine, device, **options)
+    stream.start()
+    print("playing", flush=True)
+    sys.stdin.readline()
+    start = engine.frame + engine.model_rate // 4
+    apply(engine, events, start)
+    print(start, flush=True)
+    sys.stdin.readline()
+    problem = stream.problem
+    stream.stop()
+    report = {"problem": problem, "notes": stream.notes, "description": stream.description, "faults": engine.counters()}
+    print(json.dumps(stream.counters() | report), flush=True)
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[1]))

@@ -1,0 +1,77 @@
+"""`devices`, `presets` and `doctor`: what is there, in words and in JSON."""
+
+import json
+
+import pytest
+
+from rtwave import presets
+from rtwave.cli.doctor import measure_voices
+from rtwave.presets import load_preset
+
+from ..jack import Client, server
+from .programs import started
+
+
+@pytest.fixture
+def at_home(bell, monkeypatch):
+    """The small preset among the user's own, and another that is broken."""
+    (bell.parent / "broken").mkdir()
+    (bell.parent / "broken" / "preset.toml").write_text("name = 'broken'\n")
+    monkeypatch.setattr(presets, "user_presets_folder", lambda: bell.parent)
+    return bell
+
+
+def test_presets_tell_what_plays_and_what_does_not(rtwave, at_home):
+    code, out, _ = rtwave("presets")
+    assert code == 0
+    assert "bell: a random network" in out
+    assert "licence CC0-1.0" in out
+    assert "broken: cannot be played: " in out
+
+
+def test_presets_as_json(rtwave, at_home):
+    code, out, _ = rtwave("presets", "--json")
+    listing = {entry["name"]: entry for entry in json.loads(out)}
+    assert code == 0
+    assert listing["bell"]["problem"] is None
+    assert listing["bell"]["playing"]["polyphony"] == 6
+    assert listing["bell"]["parameters"] == load_preset(at_home).weights.parameters
+    assert "missing required field" in listing["broken"]["problem"]
+
+
+def test_devices_always_answer(rtwave):
+    code, out, _ = rtwave("devices")
+    assert code == 0
+    assert "Audio outputs:" in out
+    assert "MIDI inputs:" in out
+    code, out, _ = rtwave("devices", "--json")
+    assert code == 0
+    assert json.loads(out).keys() == {"audio", "audio_problem", "midi", "midi_problem"}
+
+
+def test_devices_name_what_a_jack_server_has():
+    with server() as jackd, Client(jackd), started("devices", "--json", env=jackd.environment) as program:
+        listing = json.loads(program.output())
+        assert program.end() == 0
+    assert any("JACK" in device["host_api"] for device in listing["audio"])
+    assert any("listener:keys" in port["name"] for port in listing["midi"])
+
+
+def test_doctor_warns_and_does_not_fail(rtwave, at_home):
+    code, out, _ = rtwave("doctor")
+    assert code == 0
+    for subject in ("sound", "MIDI", "priority", "processor", "preset bell"):
+        assert f" {subject}: " in out
+    assert "!!  preset broken: " in out
+
+
+def test_doctor_as_json(rtwave, at_home):
+    code, out, _ = rtwave("doctor", "--json")
+    findings = {finding["subject"]: finding for finding in json.loads(out)}
+    assert code == 0
+    assert "voices in real time" in findings["preset bell"]["words"]
+    assert not findings["preset broken"]["good"]
+
+
+def test_voices_are_measured_on_notes_that_sound(bell):
+    assert measure_voices(load_preset(bell)) > 0

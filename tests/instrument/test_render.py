@@ -1,0 +1,116 @@
+"""Rendering: the same file, preset and seed give the same samples, however they are made."""
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+import rtwave
+from rtwave.errors import RtwaveError
+from rtwave.instrument import sequencer
+from rtwave.instrument.performance import Performance
+from rtwave.instrument.render import render_midi, render_score
+from rtwave.instrument.scores import Settings, Take, read_score
+
+
+def test_same_seed_gives_the_same_samples_and_another_does_not(song, bell):
+    first, again, other = (render_midi(song, bell, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert np.abs(first).max() > 0.01
+
+
+def test_file_holds_the_very_samples(song, bell, tmp_path):
+    samples = rtwave.render_midi(song, preset=bell, out=tmp_path / "song.wav")
+    written, sample_rate = soundfile.read(tmp_path / "song.wav", dtype="float32")
+    assert sample_rate == 16_000
+    assert np.array_equal(written, samples)
+
+
+def test_flac_is_written_to_24_bits(song, bell, tmp_path):
+    samples = render_midi(song, bell, tmp_path / "song.flac")
+    written, _ = soundfile.read(tmp_path / "song.flac")
+    assert np.abs(written - samples).max() <= 2.0**-23
+
+
+@pytest.mark.parametrize("ahead", [1, 3, 20])
+def test_depth_of_the_queue_does_not_change_output(song, bell, monkeypatch, ahead):
+    expected = render_midi(song, bell)
+    monkeypatch.setattr(sequencer, "COMMANDS_AHEAD", ahead)
+    samples = render_midi(song, bell)
+    frames = min(len(samples), len(expected))
+    assert np.array_equal(samples[:frames], expected[:frames])
+    assert not samples[frames:].any()
+    assert not expected[frames:].any()
+
+
+def test_all_rings_out(song, bell):
+    assert not render_midi(song, bell)[-100:].any()
+
+
+def test_sample_rate_is_what_was_asked_for(song, bell):
+    at_model_rate, resampled = render_midi(song, bell), render_midi(song, bell, sample_rate=48_000)
+    assert len(resampled) == pytest.approx(3 * len(at_model_rate), rel=0.05)
+
+
+def test_options_change_the_music(song, bell):
+    plain = render_midi(song, bell)
+    for change in ({"temperature": 1.5}, {"gain_db": -12.0}, {"transpose": 5}, {"voices": 1}):
+        changed = render_midi(song, bell, **change)
+        frames = min(len(plain), len(changed))
+        assert not np.array_equal(plain[:frames], changed[:frames])
+
+
+def test_channel_that_is_silent_renders_silence(song, bell):
+    assert not render_midi(song, bell, channel=5).any()
+
+
+def test_take_renders_as_it_was_played(song, bell, tmp_path):
+    performance = Performance(Settings(preset=str(bell), seed=5, transpose=-2, voices=3, temperature=0.8))
+    take = Take(performance.engine.model_rate, performance.settings)
+    score = read_score(song)
+    blocks = []
+    feeding = performance.sequencer(score, take=take)
+    while not feeding.finished:
+        feeding.feed()
+        blocks.append(performance.engine.render(777))
+    played = np.concatenate(blocks)
+    take.save(tmp_path / "take.mid", performance.engine.frame)
+    rendered = render_midi(tmp_path / "take.mid")
+    frames = min(len(played), len(rendered))
+    assert np.array_equal(played[:frames], rendered[:frames])
+    assert np.abs(played).max() > 0.01
+
+
+def test_notes_without_end_are_cut_after_the_tail(bell, tmp_path):
+    track = mido.MidiTrack([mido.Message("note_on", note=60, velocity=64), mido.MetaMessage("end_of_track", time=48)])
+    mido.MidiFile(type=0, tracks=[track]).save(tmp_path / "song.mid")
+    performance = Performance(Settings(preset=str(bell)))
+    performance.preset.weights.instrument.release_s[:] = 0.0
+    performance = Performance(Settings(preset=str(bell)))
+    score = read_score(tmp_path / "song.mid")
+    samples = np.concatenate(list(render_score(performance, score, tail_s=0.1)))
+    assert 0.15 < len(samples) / 16_000 < 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"temperature": -1}, "temperature is -1, expected 0 to 2"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"voices": 0}, "voices is 0"),
+        ({"gain_db": 100}, "gain_db"),
+        ({"channel": 16}, "channel is 17, expected 1 to 16"),
+        ({"transpose": 500}, "transpose"),
+        ({"seed": -1}, "seed"),
+        ({"sample_rate": 0}, "sample_rate"),
+        ({"tail_s": -1.0}, "tail"),
+        ({"preset": "nosuch"}, "no preset 'nosuch'"),
+        ({"out": "song.mp3"}, r"\.wav or \.flac"),
+        ({"out": "none/song.wav"}, "there is no folder"),
+    ],
+)
+def test_bad_options_are_one_clear_line(song, bell, options, problem):
+    with pytest.raises(RtwaveError, match=problem) as caught:
+        render_midi(song, **({"preset": bell} | options))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,94 @@
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("soxr")
+
+from rtwave.errors import RtwaveError  # noqa: E402
+from rtwave.training.corpus import Corpus  # noqa: E402
+from rtwave.training.prepare import PEAK, find_onset, measure_loudness, prepare  # noqa: E402
+
+from ..conftest import pluck  # noqa: E402
+
+
+def test_every_recording_of_any_format_arrives_with_its_label(corpus_folder):
+    corpus = Corpus(corpus_folder)
+    labels = [(entry.note, entry.velocity) for entry in corpus.index.entries]
+    assert labels == [(note, velocity) for note in (60, 63, 66, 69) for velocity in (30, 70, 110)]
+    assert corpus.seconds == pytest.approx(12 * 2.0, abs=0.4)
+    assert corpus.notes() == [60, 63, 66, 69]
+    assert sum(entry.held_out for entry in corpus.index.entries) == 1
+
+
+def test_recordings_begin_at_their_onset(corpus_folder):
+    corpus = Corpus(corpus_folder)
+    for entry in corpus.index.entries:
+        sound = np.abs(corpus.audio[entry.audio_start : entry.audio_start + 320])
+        assert sound.max() > 0.1 * np.abs(corpus.audio[entry.audio_start : entry.audio_start + 3200]).max()
+        assert sound[0] == 0.0
+
+
+def test_levels_between_recordings_are_kept(corpus_folder):
+    corpus = Corpus(corpus_folder)
+    assert np.abs(corpus.audio).max() == pytest.approx(PEAK, abs=1e-5)
+    levels = [corpus.loudness[entry.loudness_start + 20] for entry in corpus.index.entries[:3]]
+    expected = 30 * np.log10(np.array([30, 70, 110]) / 110)
+    np.testing.assert_allclose(np.array(levels) - levels[-1], expected, atol=0.5)
+
+
+def test_pitch_and_stiffness_agree_within_a_key(corpus_folder):
+    entries = Corpus(corpus_folder).index.entries
+    for key in (60, 63, 66, 69):
+        same = [entry for entry in entries if entry.note == key]
+        assert len({(entry.cents, entry.stiffness) for entry in same}) == 1
+        assert abs(same[0].cents) < 1.0
+        assert same[0].stiffness == pytest.approx(3e-4, rel=0.15)
+
+
+def test_the_onset_is_found_within_three_milliseconds():
+    for silence in (0, 300, 900):
+        sound = np.concatenate([np.zeros(silence), pluck(60, 100, 1.0, 16_000)])
+        assert find_onset(sound, 16_000) == pytest.approx(silence + 320, abs=80)
+
+
+def test_loudness_is_rms_in_dbfs_once_a_period():
+    sine = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)
+    loudness = measure_loudness(sine, 16_000, 32, 440.0)
+    assert loudness.shape == (500,)
+    np.testing.assert_allclose(loudness[10:-10], -3.01, atol=0.2)
+    assert measure_loudness(np.zeros(100), 16_000, 32, 440.0).max() == -90.0
+
+
+def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path, recordings):
+    folder = tmp_path / "mixed"
+    shutil.copytree(recordings, folder)
+    soundfile.write(folder / "silent_C5.wav", np.zeros(44_100), 44_100)
+    soundfile.write(folder / "clipped_C5.wav", np.clip(9 * pluck(72, 127), -1.0, 1.0), 44_100)
+    soundfile.write(folder / "short_C5.wav", pluck(72, 127, 0.1), 44_100)
+    (folder / "broken_C5.wav").write_bytes(b"RIFF")
+    index = prepare(folder, tmp_path / "out", partials=4)
+    reasons = {path.rsplit("/")[-1]: reason for path, reason in index.skipped}
+    assert len(index.entries) == 12
+    assert {name: reasons[name].split()[0] for name in reasons} == {
+        "silent_C5.wav": "silent",
+        "clipped_C5.wav": "clipped",
+        "short_C5.wav": "too",
+        "broken_C5.wav": "cannot",
+    }
+
+
+def test_a_folder_with_nothing_usable_is_one_clear_error(tmp_path):
+    soundfile.write(tmp_path / "silent_C5.wav", np.zeros(44_100), 44_100)
+    with pytest.raises(RtwaveError, match="none of 1 recordings can be used; first: silent"):
+        prepare(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["corpus.json", "audio.npy", "phases.npy"])
+def test_a_damaged_corpus_is_one_clear_error(tmp_path, corpus_folder, name):
+    folder = tmp_path / "corpus"
+    shutil.copytree(corpus_folder, folder)
+    (folder / name).write_bytes((folder / name).read_bytes()[:50])
+    with pytest.raises(RtwaveError, match="not a whole corpus"):
+        Corpus(folder)

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("soxr")
+
+from rtwave.errors import RtwaveError  # noqa: E402
+from rtwave.training.recordings import find_recordings, parse_name, read_samples  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    ("stem", "expected"),
+    [
+        ("A0v4", (21, 4)),
+        ("piano_C#4_v100", (61, 100)),
+        ("Bb3-vel64", (58, 64)),
+        ("Ds2 v7", (39, 7)),
+        ("C-1_v1", (0, 1)),
+        ("flute_G9", (127, None)),
+        ("room tone", (None, None)),
+        ("v100", (None, 100)),
+        ("Cello_C3_v20", (48, 20)),
+    ],
+)
+def test_note_and_velocity_are_read_from_names(stem, expected):
+    assert parse_name(stem) == expected
+
+
+def touch(folder, *names):
+    for name in names:
+        soundfile.write(folder / name, np.zeros(10), 8000)
+
+
+def test_small_numbers_count_layers_and_large_ones_are_velocities(tmp_path):
+    touch(tmp_path, "A4v1.wav", "A4v4.wav")
+    assert [item.velocity for item in find_recordings(tmp_path)[0]] == pytest.approx([127 / 4, 127])
+    touch(tmp_path, "A4v100.wav")
+    assert [item.velocity for item in find_recordings(tmp_path)[0]] == [1, 4, 100]
+
+
+def test_everything_left_out_is_listed_with_a_reason(tmp_path):
+    touch(tmp_path, "A4_v64.wav", "hum.wav", "A4_v200.wav", "A4_v0.wav")
+    (tmp_path / "notes.txt").write_text("x")
+    found, skipped = find_recordings(tmp_path)
+    assert [item.path.name for item in found] == ["A4_v64.wav"]
+    reasons = {item.path.name: item.reason for item in skipped}
+    assert set(reasons) == {"hum.wav", "A4_v200.wav", "A4_v0.wav", "notes.txt"}
+    assert "no note" in reasons["hum.wav"]
+    assert "not an audio file" in reasons["notes.txt"]
+
+
+def test_a_manifest_labels_files_of_any_name(tmp_path):
+    touch(tmp_path, "one.wav", "two.wav")
+    (tmp_path / "manifest.csv").write_text("file,note,velocity,knob1\none.wav,C#4,90,0.5\ntwo.wav,61.5,30,\nno.wav,60,1,\n")
+    found, skipped = find_recordings(tmp_path)
+    assert [(item.note, item.velocity, item.knobs[0]) for item in found] == [(61, 90, 0.5), (61.5, 30, 0)]
+    assert [item.reason for item in skipped] == ["manifest line 4: no such file"]
+
+
+@pytest.mark.parametrize("text", ["file,note\na.wav,60\n", "file,note,velocity\na.wav,loud,9\n", "\x00"])
+def test_a_bad_manifest_is_one_clear_error(tmp_path, text):
+    touch(tmp_path, "a.wav")
+    (tmp_path / "manifest.csv").write_text(text)
+    with pytest.raises(RtwaveError, match=r"manifest\.csv|no labelled recording"):
+        find_recordings(tmp_path)
+
+
+def test_an_empty_or_missing_folder_says_what_is_expected(tmp_path):
+    with pytest.raises(RtwaveError, match="no labelled recording found"):
+        find_recordings(tmp_path)
+    with pytest.raises(RtwaveError, match="no such folder"):
+        find_recordings(tmp_path / "none")
+
+
+@pytest.mark.parametrize(("rate", "subtype", "channels"), [(8000, "PCM_U8", 1), (192_000, "PCM_24", 2), (44_100, "DOUBLE", 6)])
+def test_any_rate_depth_and_channels_give_the_first_channel(tmp_path, rate, subtype, channels):
+    time = np.arange(rate) / rate
+    sound = np.zeros((rate, channels))
+    sound[:, 0] = 0.5 * np.sin(2 * np.pi * 440 * time)
+    sound[:, 1:] = 0.9
+    soundfile.write(tmp_path / "a.wav", sound, rate, subtype=subtype)
+    samples = read_samples(tmp_path / "a.wav", 16_000, 10.0)
+    assert samples.dtype == np.float32
+    assert abs(len(samples) - 16_000) <= 2
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(len(samples)) / 16_000)
+    tolerance = 0.01 if subtype == "PCM_U8" else 1e-3
+    assert np.abs(samples - expected)[200:-200].max() < tolerance
+
+
+def test_a_file_that_is_no_audio_or_holds_nan_says_why(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"RIFFxxxxWAVE")
+    with pytest.raises(RtwaveError, match="cannot be read as audio"):
+        read_samples(tmp_path / "a.wav", 16_000, 1.0)
+    soundfile.write(tmp_path / "b.wav", np.full(100, np.nan, np.float32), 16_000, subtype="FLOAT")
+    with pytest.raises(RtwaveError, match="NaN"):
+        read_samples(tmp_path / "b.wav", 16_000, 1.0)
