@@ -197,15 +197,21 @@ class Stream:
         return 1000.0 * (counters["target_frames"] / self.sample_rate + output_s)
 
     @property
+    def alive(self) -> bool:
+        """False once the output has asked for nothing for a second: unplugged, or its server ended."""
+        counters = self._native.counters()
+        silent_s = (counters["now_ns"] - counters["last_callback_ns"]) / 1e9
+        playing = counters["callbacks"] and not self._ended.is_set()
+        return not (self._cut_off or (playing and silent_s > _SILENCE_LIMIT_S))
+
+    @property
     def problem(self) -> str | None:
         """What the player should know now, in one line, or None."""
         if self.recorder and self.recorder.problem:
             return self.recorder.problem
-        counters = self._native.counters()
-        silent_s = (counters["now_ns"] - counters["last_callback_ns"]) / 1e9
-        playing = counters["callbacks"] and not self._ended.is_set()
-        if self._cut_off or (playing and silent_s > _SILENCE_LIMIT_S):
+        if not self.alive:
             return f"{self.description} asks for sound no more: unplugged, or its server ended; play again to reconnect"
+        counters = self._native.counters()
         if counters["record_dropped_frames"]:
             missing_s = counters["record_dropped_frames"] / self.sample_rate
             return f"{self.recorder.path}: the disk is too slow, {missing_s:.2f} s are missing; the music goes on"

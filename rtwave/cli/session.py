@@ -125,9 +125,12 @@ class Session:
         """One turn every INTERVAL_S until it is time to stop."""
         problem = None
         for turn in itertools.count():
+            if not self._stream.alive:
+                raise RtwaveError(self._stream.problem)
             if self._stream.problem != problem:
                 problem = self._stream.problem
-                self._status.note(f"rtwave: {problem}")
+                if problem:
+                    self._status.note(f"rtwave: {problem}")
             if turn % STATUS_EVERY == STATUS_EVERY - 1:
                 self._status.show(describe(self._stream.counters(), self._engine.active_voices))
             if self._stopping.wait(INTERVAL_S) or self._engine.frame >= self._last_frame:
