@@ -14,6 +14,7 @@ def export(
     license_: Annotated[str, typer.Option("--license", help="Licence of the training audio.")] = "unknown",
     source: Annotated[str, typer.Option(help="Where the training audio comes from.")] = "own recordings",
     temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="Temperature it is played at.")] = 0.3,
+    demo: Annotated[Path | None, typer.Option(help="MIDI file to go with it, for `play --demo`.")] = None,
     polyphony: Annotated[int, typer.Option(min=1, max=64, help="Voices it is played with.")] = 8,
 ) -> None:
     """Make a preset from a trained run.
@@ -28,5 +29,14 @@ def export(
     name = name or run.resolve().name
     folder = out or user_presets_folder() / name
     playing = Playing(temperature=temperature, polyphony=polyphony)
-    write_preset(folder, weights, name=name, description=description, license=license_, source=source, playing=playing)
+    write_preset(
+        folder,
+        weights,
+        name=name,
+        description=description,
+        license=license_,
+        source=source,
+        playing=playing,
+        demo=demo,
+    )
     print(f"{folder}: {weights.parameters:,} weights; play it with `rtwave play --preset {name if out is None else folder}`")

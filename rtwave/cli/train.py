@@ -62,6 +62,7 @@ def train(
             skip_channels=skip_channels,
             head_channels=head_channels,
             pre_emphasis=pre_emphasis,
+            leveling="loudness",
             excitation="partials",
             partials=opened.index.partials,
         )
@@ -100,5 +101,5 @@ def _follow(trainer, render_every: int) -> None:
         except KeyboardInterrupt:
             bar.stop()
             print(f"stopped at step {trainer.step}, saved; go on with --resume")
-            raise typer.Exit(130) from None
+            return
     print(f"trained: {trainer.run_folder.weights_path}; make a preset with `rtwave export {trainer.run_folder.folder}`")
