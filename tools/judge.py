@@ -8,6 +8,7 @@ Keys between recorded ones are judged by the nearest recording, resampled. Print
 import argparse
 import json
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import librosa
 import numpy as np
@@ -91,13 +92,9 @@ def judge_note(engine_factory, corpus: Corpus, key: int, velocity: int) -> Verdi
     ratio = 2.0 ** ((key - entry.note) / 12.0)
     recorded_f0 = float(note_frequency(entry.note, np.full(128, entry.cents))) * ratio
     tables = corpus.tables
-    frequencies = partial_frequencies(
-        float(note_frequency(key, tables.cents)), float(tables.stiffness[key]), 200
-    )
+    frequencies = partial_frequencies(float(note_frequency(key, tables.cents)), float(tables.stiffness[key]), 200)
     recorded_frequencies = partial_frequencies(recorded_f0, entry.stiffness, 200)
-    ours, theirs = (
-        pitch_hz(part, rate, key, recorded_f0) for part in (sound, recording)
-    )
+    ours, theirs = (pitch_hz(part, rate, key, recorded_f0) for part in (sound, recording))
     early, late = slice(int(0.05 * rate), int(0.5 * rate)), slice(int(1.9 * rate), int(2.1 * rate))
     return Verdict(
         key=key,
@@ -117,11 +114,7 @@ def shares(verdicts: list[Verdict], velocities: list[int]) -> dict[str, float]:
     """Percent of notes (or of adjacent velocity pairs) within each bound."""
     by_note = {(v.key, v.velocity): v.level_db for v in verdicts}
     keys = sorted({v.key for v in verdicts})
-    pairs = [
-        by_note[key, loud] > by_note[key, soft]
-        for key in keys
-        for soft, loud in zip(velocities, velocities[1:], strict=False)
-    ]
+    pairs = [by_note[key, loud] > by_note[key, soft] for key in keys for soft, loud in pairwise(velocities)]
 
     def percent(flags: list[bool]) -> float:
         return round(100.0 * float(np.mean(flags)), 1)

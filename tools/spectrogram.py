@@ -1,6 +1,6 @@
 """The picture in the README: the recorded piano above, the preset below, the same notes at the same velocities.
 
-    python tools/spectrogram.py --preset piano --corpus corpora/piano --out docs/piano.png
+python tools/spectrogram.py --preset piano --corpus corpora/piano --out docs/piano.png
 """
 
 import argparse
@@ -63,7 +63,13 @@ def main() -> None:
     for axis, (title, sound) in zip(axes, sounds.items(), strict=True):
         extent = (0, len(sound) / rate, 0, rate / 2000)
         axis.imshow(
-            spectrogram_db(sound), origin="lower", aspect="auto", extent=extent, vmin=top - RANGE_DB, vmax=top, cmap="magma"
+            spectrogram_db(sound),
+            origin="lower",
+            aspect="auto",
+            extent=extent,
+            vmin=top - RANGE_DB,
+            vmax=top,
+            cmap="magma",
         )
         axis.set_title(title, loc="left")
         axis.set_ylabel("kHz")

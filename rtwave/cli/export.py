@@ -39,4 +39,5 @@ def export(
         playing=playing,
         demo=demo,
     )
-    print(f"{folder}: {weights.parameters:,} weights; play it with `rtwave play --preset {name if out is None else folder}`")
+    played_as = name if out is None else folder
+    print(f"{folder}: {weights.parameters:,} weights; play it with `rtwave play --preset {played_as}`")

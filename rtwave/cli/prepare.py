@@ -7,7 +7,9 @@ import typer
 
 
 def prepare(
-    folder: Annotated[Path, typer.Argument(help="Folder of recordings named like A4_v100.wav, or with a manifest.csv.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of recordings named like A4_v100.wav, or with a manifest.csv.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Corpus folder to write; corpora/NAME by default.")] = None,
     sample_rate: Annotated[int, typer.Option(min=1000, max=192_000, help="Model rate in Hz.")] = 16_000,
     manifest: Annotated[Path | None, typer.Option(help="CSV of file,note,velocity[,knob1…4].")] = None,
@@ -40,10 +42,11 @@ def prepare(
     minutes = sum(entry.samples for entry in index.entries) / index.sample_rate / 60.0
     keys = sorted({entry.note for entry in index.entries})
     held_out = sum(entry.held_out for entry in index.entries)
-    print(f"{out}: {len(index.entries)} recordings, {len(keys)} keys, {minutes:.1f} minutes; {held_out} held out to judge by")
+    print(f"{out}: {len(index.entries)} recordings, {len(keys)} keys, {minutes:.1f} minutes; {held_out} held out")
     for key in keys:
         same = [entry for entry in index.entries if entry.note == key]
-        print(f"  key {key:5.1f}: {len(same):3} recordings, {same[0].cents:+6.1f} cents, stiffness {same[0].stiffness:.1e}")
+        tuning = f"{same[0].cents:+6.1f} cents, stiffness {same[0].stiffness:.1e}"
+        print(f"  key {key:5.1f}: {len(same):3} recordings, {tuning}")
     print(f"skipped {len(index.skipped)} files" + (":" if index.skipped else ""))
     for path, reason in index.skipped:
         print(f"  {path}: {reason}")

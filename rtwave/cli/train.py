@@ -17,7 +17,9 @@ def train(
     schedule: Annotated[str, typer.Option(help="one-cycle or cosine.")] = "one-cycle",
     noise: Annotated[float, typer.Option(help="Highest input noise, a share of the local level.")] = 0.015,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
-    compile_: Annotated[bool, typer.Option("--compile", help="Compile the network: 1.3 x as fast after a minute.")] = False,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compile the network: 1.3 x as fast after a minute.")
+    ] = False,
     render_every: Annotated[int, typer.Option(min=1, help="Steps between rendered notes.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of weights and segments.")] = 0,
     output: Annotated[str, typer.Option(help="gaussian or mulaw.")] = "gaussian",
@@ -80,10 +82,16 @@ def _follow(trainer, render_every: int) -> None:
 
     from ..training.listen import render_note
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(),
+    )
     parameters = sum(parameter.numel() for parameter in trainer.network.parameters())
     precision = "bfloat16" if trainer.bfloat16 else "float32"
-    print(f"{parameters:,} weights, {precision} on {trainer.device}; {len(trainer.dataset.train)} recordings to learn from")
+    recordings = len(trainer.dataset.train)
+    print(f"{parameters:,} weights, {precision} on {trainer.device}; {recordings} recordings to learn from")
     with Progress(*columns) as bar:
         task = bar.add_task("training", total=trainer.options.steps, completed=trainer.step, figures="")
 
@@ -91,7 +99,9 @@ def _follow(trainer, render_every: int) -> None:
             figures = f"{progress.bits:6.2f} bits/sample  {progress.samples_per_second:8,.0f} samples/s"
             bar.update(task, completed=progress.step, figures=figures)
             if progress.held_out_bits is not None:
-                bar.console.print(f"step {progress.step}: {progress.held_out_bits:.3f} bits per sample on held-out recordings")
+                bar.console.print(
+                    f"step {progress.step}: {progress.held_out_bits:.3f} bits per sample on held-out recordings"
+                )
             if progress.step % render_every == 0:
                 path = render_note(trainer.weights(), trainer.run_folder.notes_folder, progress.step)
                 bar.console.print(f"step {progress.step}: a note in {path}")

@@ -24,9 +24,7 @@ class Performance:
 
     def __init__(self, settings: Settings, sample_rate: int | None = None) -> None:
         preset: Preset = load_preset(settings.preset or DEFAULT_PRESET)
-        preset = preset.with_playing(
-            temperature=settings.temperature, gain_db=settings.gain_db
-        )
+        preset = preset.with_playing(temperature=settings.temperature, gain_db=settings.gain_db)
         playing = preset.playing
         voices = playing.polyphony if settings.voices is None else settings.voices
         self.preset = preset

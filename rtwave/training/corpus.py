@@ -1,9 +1,9 @@
 """A corpus on disk: one folder of memory-mapped arrays and an index of what each recording holds.
 
-    corpus.json    CorpusIndex: rate, periods, recordings with their note, velocity, split and place in the arrays
-    audio.npy      float32 (samples,): every recording end to end, each from its onset on
-    loudness.npy   float32 (periods,): RMS dBFS over 20 ms, every `control_period` samples
-    phases.npy     float32 (frames, partials): deviation of each partial's phase, every `phase_stride` samples
+corpus.json    CorpusIndex: rate, periods, recordings with their note, velocity, split and place in the arrays
+audio.npy      float32 (samples,): every recording end to end, each from its onset on
+loudness.npy   float32 (periods,): RMS dBFS over 20 ms, every `control_period` samples
+phases.npy     float32 (frames, partials): deviation of each partial's phase, every `phase_stride` samples
 """
 
 from pathlib import Path
@@ -59,7 +59,9 @@ class Corpus:
         except (OSError, ValueError, msgspec.DecodeError) as error:
             raise RtwaveError(f"{folder}: not a whole corpus ({error}); make one with `rtwave prepare`") from None
         if self.index.format != FORMAT or not self.index.entries:
-            raise RtwaveError(f"{folder}: corpus format is {self.index.format!r}, expected {FORMAT!r}; prepare it again")
+            raise RtwaveError(
+                f"{folder}: corpus format is {self.index.format!r}, expected {FORMAT!r}; prepare it again"
+            )
 
     @property
     def seconds(self) -> float:

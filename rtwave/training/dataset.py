@@ -28,7 +28,8 @@ class Batch:
     """B segments of T samples, all aligned with control periods.
 
     inputs and targets (B, T) float32, or classes int64; conditioning (B, T / control_period, C); excitation
-    (B, T, 2K) or None; gain (B, T) from targets to recorded sound. The first `context` columns only warm the network up and do not count.
+    (B, T, 2K) or None; gain (B, T) from targets to recorded sound. The first `context` columns
+    only warm the network up and do not count.
     """
 
     inputs: np.ndarray
@@ -134,7 +135,7 @@ class Dataset:
         noise: float,
         generator: np.random.Generator,
     ) -> tuple[np.ndarray, ...]:
-        """(inputs, targets, conditioning (P, C), excitation (T, 2K), gain) of a recording from sample `start` after note-on.
+        """(inputs, targets, conditioning (P, C), excitation (T, 2K), gain) from sample `start` after note-on.
 
         `detune` in semitones, by resampling; `release` the sample of note-off, or None while it is held.
         """

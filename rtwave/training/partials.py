@@ -30,7 +30,7 @@ def fit_pitch(samples: np.ndarray, sample_rate: int, note: float, partials: int,
         return float(np.sqrt(np.interp(frequencies / bin_hz, bins, spectrum, right=0.0)).sum())
 
     grid = STIFFNESS_GRID if stiff else STIFFNESS_GRID[:1]
-    best = max(((score(c, b), c, b) for c in np.arange(-40.0, 40.5, 2.0) for b in grid))
+    best = max((score(c, b), c, b) for c in np.arange(-40.0, 40.5, 2.0) for b in grid)
     for step in (1.0, 0.5, 0.25, 0.1):
         _, cents, stiffness = best
         near = stiffness * np.array([0.94, 0.98, 1.0, 1.02, 1.06]) if stiffness else np.zeros(1)

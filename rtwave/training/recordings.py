@@ -104,7 +104,9 @@ def _from_manifest(folder: Path, manifest: Path) -> tuple[list[Recording], list[
             velocity = float(row["velocity"])
             knobs = tuple(float(row.get(f"knob{n}") or 0.0) for n in range(1, 5))
         except (KeyError, TypeError, ValueError):
-            raise RtwaveError(f"{manifest}:{line}: expected file,note,velocity as in 'a.wav,C#4,100', got {row}") from None
+            raise RtwaveError(
+                f"{manifest}:{line}: expected file,note,velocity as in 'a.wav,C#4,100', got {row}"
+            ) from None
         if not (0 <= note <= 127 and 1 <= velocity <= 127 and all(0 <= knob <= 1 for knob in knobs)):
             skipped.append(Skipped(path, f"manifest line {line}: note, velocity or knob out of range"))
         elif not path.is_file():

@@ -8,10 +8,11 @@ from ..wavenet.instrument import KEYS, Instrument
 from .corpus import Corpus, Entry
 from .dataset import DAMPER_S
 
-ENVELOPE_AGES_S = np.array(
-    [0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32, 0.48, 0.64]
-    + [0.96, 1.28, 1.9, 2.6, 3.8, 5.2, 7.0, 9.5, 14.0, 20.0, 30.0],
-    np.float32,
+ENVELOPE_AGES_S = np.float32(
+    [
+        *(0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32),
+        *(0.48, 0.64, 0.96, 1.28, 1.9, 2.6, 3.8, 5.2, 7.0, 9.5, 14.0, 20.0, 30.0),
+    ]
 )
 SLOWEST_DECAY_DB_PER_S = 1.0
 REFERENCE_VELOCITY = 80.0
@@ -65,11 +66,11 @@ def _envelope(corpus: Corpus, entry: Entry) -> np.ndarray:
     level = np.array(corpus.loudness[entry.loudness_start : entry.loudness_start + count], np.float64)
     ages = np.arange(count) * period_s
     curve = []
-    for age in ENVELOPE_AGES_S[ENVELOPE_AGES_S <= ages[-1]]:
+    for age in ENVELOPE_AGES_S[ages[-1] >= ENVELOPE_AGES_S]:
         near = np.abs(ages - age) <= max(0.08 * age, period_s / 2)
         curve.append(level[near].mean())
     late = ages >= ages[-1] - 1.0
     slope = min(np.polyfit(ages[late], level[late], 1)[0] if late.sum() > 2 else 0.0, -SLOWEST_DECAY_DB_PER_S)
     end = level[late].mean() + slope * (ages[-1] - ages[late].mean())
-    curve += [end + slope * (age - ages[-1]) for age in ENVELOPE_AGES_S[ENVELOPE_AGES_S > ages[-1]]]
+    curve += [end + slope * (age - ages[-1]) for age in ENVELOPE_AGES_S[ages[-1] < ENVELOPE_AGES_S]]
     return np.maximum(curve, LOUDNESS_FLOOR_DB)

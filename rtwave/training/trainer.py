@@ -1,4 +1,4 @@
-"""The training loop: Adam, a warmed-up cosine, averaged weights, clipped gradients, and a checkpoint whatever happens."""
+"""The training loop: Adam, a warmed-up cosine, averaged weights, clipped gradients, and a checkpoint in the end."""
 
 import math
 import time
@@ -40,7 +40,9 @@ def learning_rate(options: TrainingOptions, step: int) -> float:
     if step < rise:
         return options.learning_rate * (step + 1) / rise
     share = (step - rise) / max(1, options.steps - rise)
-    return options.learning_rate * (FINAL_SHARE + (1.0 - FINAL_SHARE) * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0))))
+    return options.learning_rate * (
+        FINAL_SHARE + (1.0 - FINAL_SHARE) * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
+    )
 
 
 class Trainer:
@@ -55,7 +57,7 @@ class Trainer:
             )
         if config.excitation_channels and config.partials > corpus.index.partials:
             raise RtwaveError(
-                f"{corpus.folder}: {corpus.index.partials} partials, the network wants {config.partials}; prepare it again"
+                f"{corpus.folder}: {corpus.index.partials} partials, expected {config.partials}; prepare it again"
             )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(options.seed)
@@ -138,7 +140,9 @@ class Trainer:
         nats = self._nats(self.predict, batch, self.bfloat16)
         loss = nats.mean()
         if not math.isfinite(loss.item()):
-            raise RtwaveError(f"training: loss is {loss.item()} at step {self.step}; resume with a lower --learning-rate")
+            raise RtwaveError(
+                f"training: loss is {loss.item()} at step {self.step}; resume with a lower --learning-rate"
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)

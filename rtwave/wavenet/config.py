@@ -29,7 +29,8 @@ class WaveNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `sample_rate` in Hz; `dilations` in samples, one a layer; `control_period` in samples; `conditioning` names
     from FEATURE_SIZES, in the order in which their channels stand. With `leveling` "loudness" the network models the
-    sound at a steady level and the voice multiplies its loudness back in (features.level). A bad value raises RtwaveError naming the field.
+    sound at a steady level and the voice multiplies its loudness back in (features.level). A bad value raises
+    RtwaveError naming the field.
     """
 
     sample_rate: int = 16_000
@@ -76,8 +77,7 @@ class WaveNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         require(whole(self.partials, 1, 256), "partials", "1 to 256")
         require(whole(self.control_period, 1, 4096), "control_period", "1 to 4096 samples")
         require(
-            set(self.conditioning) <= set(FEATURE_SIZES)
-            and len(set(self.conditioning)) == len(self.conditioning),
+            set(self.conditioning) <= set(FEATURE_SIZES) and len(set(self.conditioning)) == len(self.conditioning),
             "conditioning",
             f"distinct names out of {', '.join(FEATURE_SIZES)}",
         )

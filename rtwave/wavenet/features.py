@@ -76,7 +76,7 @@ def conditioning(config: WaveNetConfig, state: NoteState) -> np.ndarray:
 
 
 def level(loudness_db: np.ndarray) -> np.ndarray:
-    """Factor from a levelled network's steady output to sound of `loudness_db` (dBFS); ramped between control periods."""
+    """Factor from a levelled network's steady output to `loudness_db` (dBFS); ramped in dB between control periods."""
     return 10.0 ** ((np.maximum(loudness_db, LOUDNESS_FLOOR_DB) - STEADY_DB) / 20.0)
 
 

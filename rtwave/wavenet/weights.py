@@ -110,9 +110,7 @@ class Weights:
         except RtwaveError as error:
             raise RtwaveError(f"{path}: {error}") from None
         prefix = "instrument."
-        tables = {
-            name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)
-        }
+        tables = {name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}
         try:
             instrument = Instrument(**tables) if tables else None
         except TypeError as error:

@@ -63,7 +63,9 @@ def test_export_makes_a_preset_that_renders(learned):
 def test_control_c_saves_and_resume_goes_on(learned, tmp_path):
     folder, _, _ = learned
     command = [sys.executable, "-m", "rtwave", "train", "corpus", "--out", str(tmp_path / "run"), "--steps", "100000"]
-    running = subprocess.Popen([*command, *SMALL], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    running = subprocess.Popen(
+        [*command, *SMALL], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("run/notes/*.wav")):
         assert time.monotonic() < deadline, "no note was rendered"
@@ -72,7 +74,9 @@ def test_control_c_saves_and_resume_goes_on(learned, tmp_path):
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 0, said
     step = int(said.split("stopped at step ")[1].split(",")[0])
-    resumed = rtwave("train", "corpus", "--out", tmp_path / "run", "--resume", "--steps", step + 5, *SMALL, folder=folder)
+    resumed = rtwave(
+        "train", "corpus", "--out", tmp_path / "run", "--resume", "--steps", step + 5, *SMALL, folder=folder
+    )
     assert resumed.returncode == 0, resumed.stderr
     assert f"step {step + 5}:" in resumed.stdout
 

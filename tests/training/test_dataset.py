@@ -8,7 +8,11 @@ from rtwave.wavenet.config import WaveNetConfig
 from rtwave.wavenet.features import level
 
 CONFIG = WaveNetConfig(
-    dilations=(1, 2, 4, 8), excitation="partials", partials=12, pre_emphasis=0.85, conditioning=("gate", "loudness", "age")
+    dilations=(1, 2, 4, 8),
+    excitation="partials",
+    partials=12,
+    pre_emphasis=0.85,
+    conditioning=("gate", "loudness", "age"),
 )
 
 
@@ -27,7 +31,9 @@ def segment(corpus, config=CONFIG, start=3200, detune=0.0, release=None, noise=0
 def test_a_whole_position_returns_the_sample_itself_and_a_fraction_lies_on_the_wave():
     wave = np.sin(0.3 * np.arange(200)).astype(np.float32)
     np.testing.assert_allclose(resample_at(wave, np.arange(50.0, 100.0)), wave[50:100], atol=5e-3)
-    np.testing.assert_allclose(resample_at(wave, np.arange(50.0, 100.0) + 0.37), np.sin(0.3 * (np.arange(50, 100) + 0.37)), atol=5e-3)
+    np.testing.assert_allclose(
+        resample_at(wave, np.arange(50.0, 100.0) + 0.37), np.sin(0.3 * (np.arange(50, 100) + 0.37)), atol=5e-3
+    )
     assert not resample_at(wave, np.arange(-60.0, -30.0)).any()
     assert not resample_at(wave, np.arange(260.0, 290.0)).any()
 
@@ -72,7 +78,10 @@ def test_note_off_damps_the_sound_and_its_loudness_alike(corpus):
     np.testing.assert_allclose(
         held["features"][:, loudness] - released["features"][:, loudness], 8.686 * seconds / 0.06 / 30, atol=1e-3
     )
-    decay = np.abs(deemphasize(released["targets"], 0.85))[400:500].max() / np.abs(deemphasize(held["targets"], 0.85))[400:500].max()
+    decay = (
+        np.abs(deemphasize(released["targets"], 0.85))[400:500].max()
+        / np.abs(deemphasize(held["targets"], 0.85))[400:500].max()
+    )
     assert decay == pytest.approx(np.exp(-450 / 16_000 / 0.06), rel=0.1)
 
 

@@ -6,11 +6,11 @@ import soundfile
 
 pytest.importorskip("soxr")
 
-from rtwave.errors import RtwaveError  # noqa: E402
-from rtwave.training.corpus import Corpus  # noqa: E402
-from rtwave.training.prepare import PEAK, find_onset, measure_loudness, prepare  # noqa: E402
+from rtwave.errors import RtwaveError
+from rtwave.training.corpus import Corpus
+from rtwave.training.prepare import PEAK, find_onset, measure_loudness, prepare
 
-from ..conftest import pluck  # noqa: E402
+from ..conftest import pluck
 
 
 def test_every_recording_of_any_format_arrives_with_its_label(corpus_folder):

@@ -4,8 +4,8 @@ import soundfile
 
 pytest.importorskip("soxr")
 
-from rtwave.errors import RtwaveError  # noqa: E402
-from rtwave.training.recordings import find_recordings, parse_name, read_samples  # noqa: E402
+from rtwave.errors import RtwaveError
+from rtwave.training.recordings import find_recordings, parse_name, read_samples
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,9 @@ def test_everything_left_out_is_listed_with_a_reason(tmp_path):
 
 def test_a_manifest_labels_files_of_any_name(tmp_path):
     touch(tmp_path, "one.wav", "two.wav")
-    (tmp_path / "manifest.csv").write_text("file,note,velocity,knob1\none.wav,C#4,90,0.5\ntwo.wav,61.5,30,\nno.wav,60,1,\n")
+    (tmp_path / "manifest.csv").write_text(
+        "file,note,velocity,knob1\none.wav,C#4,90,0.5\ntwo.wav,61.5,30,\nno.wav,60,1,\n"
+    )
     found, skipped = find_recordings(tmp_path)
     assert [(item.note, item.velocity, item.knobs[0]) for item in found] == [(61, 90, 0.5), (61.5, 30, 0)]
     assert [item.reason for item in skipped] == ["manifest line 4: no such file"]
@@ -72,7 +74,9 @@ def test_an_empty_or_missing_folder_says_what_is_expected(tmp_path):
         find_recordings(tmp_path / "none")
 
 
-@pytest.mark.parametrize(("rate", "subtype", "channels"), [(8000, "PCM_U8", 1), (192_000, "PCM_24", 2), (44_100, "DOUBLE", 6)])
+@pytest.mark.parametrize(
+    ("rate", "subtype", "channels"), [(8000, "PCM_U8", 1), (192_000, "PCM_24", 2), (44_100, "DOUBLE", 6)]
+)
 def test_any_rate_depth_and_channels_give_the_first_channel(tmp_path, rate, subtype, channels):
     time = np.arange(rate) / rate
     sound = np.zeros((rate, channels))

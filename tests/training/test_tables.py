@@ -44,7 +44,9 @@ def test_every_key_has_tuning_stiffness_and_phases(tables):
 
 def test_keys_without_a_damper_are_not_damped(corpus_folder):
     corpus = Corpus(corpus_folder)
-    corpus.index = type(corpus.index)(**{name: getattr(corpus.index, name) for name in corpus.index.__struct_fields__} | {"undamped_from": 66})
+    corpus.index = type(corpus.index)(
+        **{name: getattr(corpus.index, name) for name in corpus.index.__struct_fields__} | {"undamped_from": 66}
+    )
     release_s = measure_tables(corpus, WaveNetConfig()).release_s
     assert release_s[65] > 0
     assert release_s[66] == 0

@@ -97,7 +97,14 @@ def test_the_learning_rate_rises_then_falls_as_a_cosine():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("steps", 0), ("learning_rate", -1.0), ("learning_rate", math.nan), ("schedule", "linear"), ("ema", 1.0), ("precision", "int4")],
+    [
+        ("steps", 0),
+        ("learning_rate", -1.0),
+        ("learning_rate", math.nan),
+        ("schedule", "linear"),
+        ("ema", 1.0),
+        ("precision", "int4"),
+    ],
 )
 def test_a_bad_option_is_named(field, value):
     with pytest.raises(RtwaveError, match=f"training: {field} is .*expected"):

@@ -10,7 +10,8 @@ EVERYTHING = WaveNetConfig(conditioning=tuple(FEATURE_SIZES))
 
 
 def state(**changes):
-    values = dict(note=60.0, velocity=100.0, loudness_db=-20.0, age_s=np.array([0.5]), release_age_s=np.array([-1.0]))
+    values = {"note": 60.0, "velocity": 100.0, "loudness_db": -20.0}
+    values |= {"age_s": np.array([0.5]), "release_age_s": np.array([-1.0])}
     return NoteState(**(values | changes))
 
 
@@ -33,9 +34,7 @@ def test_features_follow_the_design():
     assert row("velocity", features) == pytest.approx(100 / 127)
     assert row("loudness", features) == pytest.approx(70 / 30)
     assert row("gate", features) == 1.0
-    np.testing.assert_allclose(
-        row("age", features), [np.exp(-25), np.exp(-5), np.exp(-1), np.log(6)], rtol=1e-5
-    )
+    np.testing.assert_allclose(row("age", features), [np.exp(-25), np.exp(-5), np.exp(-1), np.log(6)], rtol=1e-5)
     assert not row("release_age", features).any()
     assert [row(f"knob{n}", features)[0] for n in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.3, 0.4])
 

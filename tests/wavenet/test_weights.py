@@ -50,7 +50,7 @@ def test_a_file_cut_anywhere_is_one_clear_error(tmp_path):
     whole = path.read_bytes()
     for length in (0, 4, 20, len(whole) // 3, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(RtwaveError, match="whole.safetensors"):
+        with pytest.raises(RtwaveError, match=r"whole\.safetensors"):
             Weights.load(path)
 
 

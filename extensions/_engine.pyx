@@ -1,0 +1,370 @@
+"""The native engine held by Python objects: packed network, voices, command queue. Checks of values live in Python."""
+
+import threading
+
+import numpy as np
+
+from rtwave.wavenet.codec import class_values
+from rtwave.wavenet.config import FEATURE_SIZES
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memset
+
+
+cdef extern from "kernels/kernels.h":
+    ctypedef struct kernels_t:
+        const char *name
+        void (*condition)(const wavenet_t *, wavenet_state_t *, const float *) noexcept nogil
+        void (*step)(const wavenet_t *, wavenet_state_t **, int) noexcept nogil
+    const kernels_t *kernels_find(const char *)
+    const char *kernels_name(int)
+
+
+cdef extern from "wavenet.h":
+    enum:
+        MAX_LAYERS
+        BATCH
+    ctypedef struct wavenet_config_t:
+        int sample_rate, quantization_channels, layers, kernel_size, residual_channels, skip_channels, head_channels
+        int partials, control_period, conditioning_channels, feature_count, outputs
+        bint gaussian, levelled
+        float pre_emphasis
+        int dilations[MAX_LAYERS]
+        int features[16]
+    ctypedef struct wavenet_tensors_t:
+        const float *input_weight
+        const float *input_bias
+        const float *excitation_weight
+        const float *gate_weight[MAX_LAYERS]
+        const float *gate_bias[MAX_LAYERS]
+        const float *conditioning_weight[MAX_LAYERS]
+        const float *residual_weight[MAX_LAYERS]
+        const float *residual_bias[MAX_LAYERS]
+        const float *skip_weight[MAX_LAYERS]
+        const float *class_values
+        const float *head_hidden_weight
+        const float *head_hidden_bias
+        const float *head_output_weight
+        const float *head_output_bias
+    ctypedef struct wavenet_t:
+        wavenet_config_t config
+    ctypedef struct wavenet_state_t:
+        float *sines
+        float *cosines
+        float *out
+        float sample
+        int class_index
+    wavenet_t *wavenet_create(const wavenet_config_t *, const wavenet_tensors_t *, const kernels_t *)
+    void wavenet_destroy(wavenet_t *)
+    bint wavenet_state_create(const wavenet_t *, wavenet_state_t *)
+    void wavenet_state_destroy(wavenet_state_t *)
+
+
+cdef extern from "engine.h":
+    enum:
+        CONTROLS
+    ctypedef struct engine_t:
+        pass
+    ctypedef struct control_range_t:
+        float low, high, value
+    ctypedef struct command_t:
+        int64_t at
+        uint32_t tag
+        int32_t type, note, velocity, id
+        float value
+    ctypedef struct echo_t:
+        uint32_t tag
+        int64_t frame
+    ctypedef struct instrument_t:
+        int keys, velocities, ages
+        const float *envelope_keys
+        const float *envelope_velocities
+        const float *envelope_ages_s
+        const float *envelope_db
+        const float *cents
+        const float *stiffness
+        const float *release_s
+        const float *onset_phases
+        const float *temperature
+    ctypedef struct engine_counters_t:
+        int64_t faults, stolen_voices, dropped_commands, dropped_echoes, notes
+    engine_t *engine_create(const wavenet_t *, const instrument_t *, const control_range_t *, int, uint64_t)
+    void engine_destroy(engine_t *)
+    void engine_render(engine_t *, float *, int) noexcept nogil
+    bint engine_push(engine_t *, const command_t *, int)
+    bint engine_take_echo(engine_t *, echo_t *)
+    int engine_sample_rate(const engine_t *)
+    int64_t engine_frame(const engine_t *)
+    int engine_active_voices(const engine_t *)
+    engine_counters_t engine_counters(const engine_t *)
+
+
+cdef extern from "conditioning.h":
+    enum:
+        MAX_CONDITIONING
+    ctypedef struct note_state_t:
+        double note, velocity, loudness_db, age_s, release_age_s
+        double knobs[4]
+    int features_conditioning(const int *, int, const note_state_t *, float *)
+    double features_level(double)
+    double features_note_frequency(double, const float *)
+    double features_partial_frequency(double, double, int)
+
+
+cdef extern from "philox.h":
+    ctypedef struct philox_t:
+        uint32_t words[4]
+    philox_t c_philox "philox"(uint64_t, uint64_t, uint64_t)
+
+
+def instruction_sets():
+    """Names of the kernels this machine can run, slowest first."""
+    names = []
+    while kernels_name(<int>len(names)) != NULL:
+        names.append(kernels_name(<int>len(names)).decode())
+    return names
+
+
+cdef const float *_pointer(object array, list keep):
+    """Address of a float32 array's first element, NULL for None; `keep` holds on to what lives there."""
+    if array is None:
+        return NULL
+    cdef const float[::1] view = np.ascontiguousarray(array, np.float32).reshape(-1)
+    keep.append(view)
+    return &view[0] if view.shape[0] else NULL
+
+
+cdef wavenet_config_t _native_config(object config):
+    cdef wavenet_config_t native
+    memset(&native, 0, sizeof(native))
+    native.sample_rate, native.quantization_channels = config.sample_rate, config.quantization_channels
+    native.gaussian, native.pre_emphasis = config.output == "gaussian", config.pre_emphasis
+    native.levelled = config.leveling == "loudness"
+    native.layers, native.kernel_size = len(config.dilations), config.kernel_size
+    for i, dilation in enumerate(config.dilations):
+        native.dilations[<int>i] = dilation
+    native.residual_channels, native.skip_channels = config.residual_channels, config.skip_channels
+    native.head_channels, native.outputs = config.head_channels, config.outputs
+    native.partials = config.excitation_channels // 2
+    native.control_period, native.conditioning_channels = config.control_period, config.conditioning_channels
+    native.feature_count = len(config.conditioning)
+    for i, name in enumerate(config.conditioning):
+        native.features[<int>i] = list(FEATURE_SIZES).index(name)
+    return native
+
+
+cdef class Network:
+    """Weights packed for one instruction set; constant, so any number of engines and threads may share it."""
+
+    cdef wavenet_t *handle
+    cdef const kernels_t *kernels
+    cdef readonly str instruction_set
+
+    def __cinit__(self, weights, str instruction_set):
+        cdef wavenet_config_t config = _native_config(weights.config)
+        cdef wavenet_tensors_t tensors
+        cdef int i
+        cdef list keep = []
+        get = weights.tensors.get
+        self.kernels = kernels_find(instruction_set.encode())
+        if self.kernels == NULL:
+            raise ValueError(f"no kernels {instruction_set!r}")
+        self.instruction_set = self.kernels.name.decode()
+        memset(&tensors, 0, sizeof(tensors))
+        tensors.input_weight = _pointer(get("input.weight"), keep)
+        tensors.input_bias = _pointer(get("input.bias"), keep)
+        tensors.excitation_weight = _pointer(get("excitation.weight"), keep)
+        for i in range(config.layers):
+            tensors.gate_weight[i] = _pointer(get(f"layers.{i}.gate.weight"), keep)
+            tensors.gate_bias[i] = _pointer(get(f"layers.{i}.gate.bias"), keep)
+            tensors.conditioning_weight[i] = _pointer(get(f"layers.{i}.conditioning.weight"), keep)
+            tensors.residual_weight[i] = _pointer(get(f"layers.{i}.residual.weight"), keep)
+            tensors.residual_bias[i] = _pointer(get(f"layers.{i}.residual.bias"), keep)
+            tensors.skip_weight[i] = _pointer(get(f"layers.{i}.skip.weight"), keep)
+        if not config.gaussian:
+            tensors.class_values = _pointer(class_values(config.quantization_channels), keep)
+        tensors.head_hidden_weight = _pointer(get("head.hidden.weight"), keep)
+        tensors.head_hidden_bias = _pointer(get("head.hidden.bias"), keep)
+        tensors.head_output_weight = _pointer(get("head.output.weight"), keep)
+        tensors.head_output_bias = _pointer(get("head.output.bias"), keep)
+        self.handle = wavenet_create(&config, &tensors, self.kernels)
+        if self.handle == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        wavenet_destroy(self.handle)
+
+    def teacher_force(self, float[:, ::1] samples, float[:, :, ::1] conditioning, float[:, :, ::1] excitation):
+        """Outputs (V, T, outputs) float32 of V voices stepped together, V at most BATCH.
+
+        samples (V, T) float32, or classes as float32; conditioning (V, T, C) with C padded to an even count;
+        excitation (V, T, 2K). Starts from zero rings. Runs without the GIL.
+        """
+        cdef wavenet_state_t states[BATCH]
+        cdef wavenet_state_t *pointers[BATCH]
+        cdef const wavenet_config_t *config = &self.handle.config
+        cdef int voices = <int>samples.shape[0], n, k, outputs = config.outputs, partials = config.partials
+        cdef Py_ssize_t t, frames = samples.shape[1]
+        cdef bint good = True
+        result = np.empty((voices, frames, outputs), np.float32)
+        cdef float[:, :, ::1] out = result
+        memset(states, 0, sizeof(states))
+        for n in range(voices):
+            pointers[n] = &states[n]
+            good = good and wavenet_state_create(self.handle, &states[n])
+        with nogil:
+            for t in range(frames if good else 0):
+                for n in range(voices):
+                    states[n].sample = samples[n, t]
+                    states[n].class_index = <int>samples[n, t]
+                    for k in range(partials):
+                        states[n].sines[k] = excitation[n, t, k]
+                        states[n].cosines[k] = excitation[n, t, partials + k]
+                    if config.conditioning_channels:
+                        self.kernels.condition(self.handle, &states[n], &conditioning[n, t, 0])
+                self.kernels.step(self.handle, pointers, voices)
+                for n in range(voices):
+                    for k in range(outputs):
+                        out[n, t, k] = states[n].out[k]
+        for n in range(voices):
+            wavenet_state_destroy(&states[n])
+        if not good:
+            raise MemoryError
+        return result
+
+
+cdef class NativeEngine:
+    """The engine of engine.h. Any thread may call anything, but only one renders: `render`, or who has its address."""
+
+    cdef engine_t *handle
+    cdef readonly Network network
+    cdef object pushing, taking, rendering
+
+    def __cinit__(self, Network network, instrument, list controls, int voices, uint64_t seed):
+        """`controls`: (low, high, value) of each in the order of control_t; `instrument`: an Instrument."""
+        cdef instrument_t tables
+        cdef control_range_t ranges[CONTROLS]
+        cdef list keep = []
+        cdef dict arrays = instrument.arrays()
+        for i, (low, high, value) in enumerate(controls):
+            ranges[<int>i].low, ranges[<int>i].high, ranges[<int>i].value = low, high, value
+        tables.keys, tables.velocities, tables.ages = arrays["envelope_db"].shape
+        tables.envelope_keys = _pointer(arrays["envelope_keys"], keep)
+        tables.envelope_velocities = _pointer(arrays["envelope_velocities"], keep)
+        tables.envelope_ages_s = _pointer(arrays["envelope_ages_s"], keep)
+        tables.envelope_db = _pointer(arrays["envelope_db"], keep)
+        tables.cents = _pointer(arrays["cents"], keep)
+        tables.stiffness = _pointer(arrays["stiffness"], keep)
+        tables.release_s = _pointer(arrays["release_s"], keep)
+        tables.onset_phases = _pointer(arrays["onset_phases"], keep)
+        tables.temperature = _pointer(arrays["temperature"], keep)
+        self.network = network
+        self.pushing, self.taking, self.rendering = threading.Lock(), threading.Lock(), threading.Lock()
+        self.handle = engine_create(network.handle, &tables, ranges, voices, seed)
+        if self.handle == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        engine_destroy(self.handle)
+
+    @property
+    def render_address(self):
+        """Of the C function void (void *state, float *out, int frames) that renders the next frames."""
+        return <uintptr_t>&engine_render
+
+    @property
+    def state_address(self):
+        """What that function takes as its state."""
+        return <uintptr_t>self.handle
+
+    @property
+    def sample_rate(self):
+        return engine_sample_rate(self.handle)
+
+    @property
+    def frame(self):
+        return engine_frame(self.handle)
+
+    @property
+    def active_voices(self):
+        return engine_active_voices(self.handle)
+
+    def counters(self):
+        return dict(engine_counters(self.handle))
+
+    def push(self, list commands):
+        """Queue (at, tag, type, note, velocity, id, value) tuples as one batch; False when it does not fit."""
+        cdef Py_ssize_t i, count = len(commands)
+        cdef command_t[:] batch = np.empty(max(count, 1), _COMMAND)
+        for i in range(count):
+            at, tag, kind, note, velocity, number, value = commands[i]
+            batch[i].at, batch[i].tag, batch[i].type = at, tag, kind
+            batch[i].note, batch[i].velocity, batch[i].id, batch[i].value = note, velocity, number, value
+        with self.pushing:
+            return engine_push(self.handle, &batch[0], <int>count)
+
+    def take_echoes(self):
+        """(tag, frame) of the commands applied since the last call, in order."""
+        cdef echo_t echo
+        echoes = []
+        with self.taking:
+            while engine_take_echo(self.handle, &echo):
+                echoes.append((echo.tag, echo.frame))
+        return echoes
+
+    def render(self, Py_ssize_t frames):
+        """The next samples at the model's rate, float32 (frames,); without the GIL."""
+        result = np.empty(frames, np.float32)
+        cdef float[::1] out = result
+        cdef Py_ssize_t start, count
+        with self.rendering:
+            for start in range(0, frames, 8192):
+                count = min(8192, frames - start)
+                with nogil:
+                    engine_render(self.handle, &out[start], <int>count)
+                PyErr_CheckSignals()
+        return result
+
+
+_COMMAND = np.dtype(
+    [("at", np.int64), ("tag", np.uint32), ("type", np.int32), ("note", np.int32), ("velocity", np.int32),
+     ("id", np.int32), ("value", np.float32)], align=True)
+
+
+# What follows lets tests hold the C arithmetic against NumPy's.
+
+def philox(uint64_t key, uint64_t low, uint64_t high):
+    """The four words of Philox4x32-10."""
+    return tuple(c_philox(key, low, high).words)
+
+
+def conditioning(names, double note, double velocity, double loudness_db, double age_s, double release_age_s, knobs):
+    """The conditioning vector, float32 (C,), of one note state; see features.py."""
+    cdef note_state_t state
+    cdef int features[16]
+    cdef float out[MAX_CONDITIONING]
+    cdef int i, count
+    for i, name in enumerate(names):
+        features[i] = list(FEATURE_SIZES).index(name)
+    for i in range(4):
+        state.knobs[i] = knobs[i]
+    state.note, state.velocity, state.loudness_db = note, velocity, loudness_db
+    state.age_s, state.release_age_s = age_s, release_age_s
+    count = features_conditioning(features, len(names), &state, out)
+    return np.array([out[i] for i in range(count)], np.float32)
+
+
+def level(double loudness_db):
+    """Factor from a levelled network's output to sound; see features.py."""
+    return features_level(loudness_db)
+
+
+def note_frequency(double note, const float[::1] cents):
+    """f0 in Hz; see features.py."""
+    return features_note_frequency(note, &cents[0])
+
+
+def partial_frequencies(double f0, double stiffness, int partials):
+    """f_k in Hz, float64 (K,); see features.py."""
+    return np.array([features_partial_frequency(f0, stiffness, k + 1) for k in range(partials)])

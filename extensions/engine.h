@@ -1,0 +1,102 @@
+/* The engine: voices of one network, a command queue in, samples out.
+
+   Threads: one renders (engine_render), one at a time pushes, one at a time takes echoes; they may be three different
+   threads. Everything is allocated by engine_create; engine_render allocates nothing, locks nothing, calls no system. */
+
+#ifndef RTWAVE_ENGINE_H
+#define RTWAVE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wavenet.h"
+
+enum { QUEUE_CAPACITY = 4096, KEYS = 128, KNOBS = 4 };
+
+typedef enum {
+    COMMAND_NOTE_ON,
+    COMMAND_NOTE_OFF,
+    COMMAND_CONTROL,
+    COMMAND_ALL_NOTES_OFF,
+    COMMAND_ALL_SOUND_OFF,
+} command_type_t;
+
+/* In the order of rtwave/engine/controls.py, which documents units and ranges. */
+typedef enum {
+    CONTROL_TEMPERATURE,
+    CONTROL_GAIN_DB,
+    CONTROL_VOLUME,
+    CONTROL_EXPRESSION,
+    CONTROL_BEND,
+    CONTROL_TUNE,
+    CONTROL_VIBRATO,
+    CONTROL_RELEASE,
+    CONTROL_KNOB1,
+    CONTROL_KNOB2,
+    CONTROL_KNOB3,
+    CONTROL_KNOB4,
+    CONTROLS,
+} control_t;
+
+typedef struct {
+    float low, high, value;
+} control_range_t;
+
+typedef struct {
+    int64_t at;   /* model frame, or -1 (or any frame already rendered) for the next one */
+    uint32_t tag; /* not 0: echoed with the frame at which the command was applied */
+    int32_t type; /* command_type_t */
+    int32_t note; /* 0..127 */
+    int32_t velocity;
+    int32_t id; /* control_t */
+    float value;
+} command_t;
+
+typedef struct {
+    uint32_t tag;
+    int64_t frame;
+} echo_t;
+
+/* Tables of rtwave/wavenet/instrument.py; the engine copies them. */
+typedef struct {
+    int keys, velocities, ages;                             /* N, M, G */
+    const float *envelope_keys;                             /* (N) */
+    const float *envelope_velocities;                       /* (M) */
+    const float *envelope_ages_s;                           /* (G) */
+    const float *envelope_db;                               /* (N, M, G) */
+    const float *cents, *stiffness, *release_s;             /* (128) */
+    const float *onset_phases;                              /* (128, K) */
+    const float *temperature;                               /* (128) */
+} instrument_t;
+
+typedef struct {
+    int64_t faults;           /* voices cut because the network left all bounds */
+    int64_t stolen_voices;    /* notes faded out to make room */
+    int64_t dropped_commands; /* pushed into a full queue */
+    int64_t dropped_echoes;   /* echoes nobody drained in time */
+    int64_t notes;            /* note-ons applied */
+} engine_counters_t;
+
+typedef struct engine engine_t;
+
+/* NULL when memory is out. Borrows `network` for its lifetime; copies all else. */
+engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument,
+                        const control_range_t controls[CONTROLS], int voices, uint64_t seed);
+void engine_destroy(engine_t *engine);
+
+/* Renderer: the next `frames` samples at the model's rate, mono, within -1..1. */
+void engine_render(engine_t *engine, float *out, int frames);
+
+/* Pusher: all of the commands or none (false, and counted, when the queue is full). */
+bool engine_push(engine_t *engine, const command_t *commands, int count);
+
+/* Taker: the next echo, oldest first; false when there is none. */
+bool engine_take_echo(engine_t *engine, echo_t *echo);
+
+/* Any thread. */
+int engine_sample_rate(const engine_t *engine);
+int64_t engine_frame(const engine_t *engine); /* the next frame to be rendered */
+int engine_active_voices(const engine_t *engine); /* sounding notes, without those fading away; 0..voices */
+engine_counters_t engine_counters(const engine_t *engine);
+
+#endif

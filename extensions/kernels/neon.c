@@ -1,0 +1,7 @@
+#if defined(__aarch64__)
+#define WIDTH 4
+#define ACCUMULATORS 16
+#define KERNELS kernels_neon
+#define KERNELS_NAME "neon"
+#include "body.h"
+#endif

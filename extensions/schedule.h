@@ -1,0 +1,59 @@
+/* Commands waiting for their frame: a binary heap in fixed memory, earliest first, equal frames in order of arrival. */
+
+#ifndef RTWAVE_SCHEDULE_H
+#define RTWAVE_SCHEDULE_H
+
+#include "engine.h"
+
+typedef struct {
+    command_t command;
+    uint64_t order;
+} scheduled_t;
+
+typedef struct {
+    scheduled_t slots[QUEUE_CAPACITY];
+    int count;
+    uint64_t arrivals;
+} schedule_t;
+
+static inline bool schedule_before(const scheduled_t *a, const scheduled_t *b)
+{
+    return a->command.at != b->command.at ? a->command.at < b->command.at : a->order < b->order;
+}
+
+static inline bool schedule_full(const schedule_t *schedule)
+{
+    return schedule->count == QUEUE_CAPACITY;
+}
+
+/* The schedule must not be full. */
+static inline void schedule_add(schedule_t *schedule, const command_t *command)
+{
+    scheduled_t added = {*command, schedule->arrivals++};
+    int hole = schedule->count++;
+    for (; hole > 0 && schedule_before(&added, &schedule->slots[(hole - 1) / 2]); hole = (hole - 1) / 2)
+        schedule->slots[hole] = schedule->slots[(hole - 1) / 2];
+    schedule->slots[hole] = added;
+}
+
+/* Take the earliest command if its frame has come. */
+static inline bool schedule_take(schedule_t *schedule, int64_t frame, command_t *command)
+{
+    if (schedule->count == 0 || schedule->slots[0].command.at > frame)
+        return false;
+    *command = schedule->slots[0].command;
+    scheduled_t last = schedule->slots[--schedule->count];
+    int hole = 0;
+    for (int child = 1; child < schedule->count; child = 2 * hole + 1) {
+        if (child + 1 < schedule->count && schedule_before(&schedule->slots[child + 1], &schedule->slots[child]))
+            child++;
+        if (!schedule_before(&schedule->slots[child], &last))
+            break;
+        schedule->slots[hole] = schedule->slots[child];
+        hole = child;
+    }
+    schedule->slots[hole] = last;
+    return true;
+}
+
+#endif

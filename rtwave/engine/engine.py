@@ -1,0 +1,194 @@
+"""The engine a program holds: a network's voices, played by commands, heard by `render`."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import _engine
+from ..errors import RtwaveError
+from ..wavenet.config import WaveNetConfig
+from ..wavenet.weights import Weights
+from .commands import AllNotesOff, AllSoundOff, Command, Control, NoteOff, NoteOn
+from .controls import CONTROLS
+
+if TYPE_CHECKING:
+    from ..presets import Preset
+
+MAX_VOICES = 256
+_NOW = -1
+
+
+def choose_instruction_set(name: str = "auto") -> str:
+    """The kernels to run: RTWAVE_INSTRUCTION_SET if set and `name` is "auto", else `name`, else the machine's best.
+
+    Raises RtwaveError listing those available when this machine cannot run them.
+    """
+    wanted = os.environ.get("RTWAVE_INSTRUCTION_SET", "auto") if name == "auto" else name
+    available = _engine.instruction_sets()
+    if wanted == "auto":
+        return available[-1]
+    if wanted not in available:
+        raise RtwaveError(f"instruction set is {wanted!r}, this machine has {', '.join(available)}")
+    return wanted
+
+
+def _check_whole(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise RtwaveError(f"{name} is {value!r}, expected a whole number from {low} to {high}")
+
+
+class Engine:
+    """Up to `voices` notes of one network, float32, one sample per step.
+
+    `model`: a Preset or Weights. `seed` fixes the random streams: same model, seed, commands and instruction set give
+    the same samples, bit for bit, whatever the block sizes. `instruction_set`: "auto" or a name as `bench` shows it.
+    `sample_rate` in Hz is that of `render` (None: the model's); frames of commands are always the model's.
+    Commands may come from any thread; one thread renders.
+    """
+
+    def __init__(
+        self,
+        model: "Preset | Weights",
+        voices: int = 8,
+        seed: int = 0,
+        instruction_set: str = "auto",
+        precision: str = "auto",
+        threads: int = 1,
+        sample_rate: int | None = None,
+    ) -> None:
+        _check_whole("voices", voices, 1, MAX_VOICES)
+        _check_whole("seed", seed, 0, 2**64 - 1)
+        if precision not in ("auto", "float32"):
+            raise RtwaveError(f"precision is {precision!r}, expected 'auto' or 'float32' (float32 only so far)")
+        if threads != 1:
+            raise RtwaveError(f"threads is {threads!r}, expected 1 (one thread only so far)")
+        weights = model if isinstance(model, Weights) else getattr(model, "weights", None)
+        if not isinstance(weights, Weights):
+            raise RtwaveError(f"model is {type(model).__name__}, expected a Preset or Weights")
+        playing = getattr(model, "playing", None)
+        self.config: WaveNetConfig = weights.config
+        self.voices = voices
+        self.model_rate = self.config.sample_rate
+        self.sample_rate = self.model_rate if sample_rate is None else sample_rate
+        _check_whole("sample_rate", self.sample_rate, 1_000, 768_000)
+        controls = [
+            (control.low, control.high, control.check(getattr(playing, name, control.default)))
+            for name, control in CONTROLS.items()
+        ]
+        network = _engine.Network(weights, choose_instruction_set(instruction_set))
+        self.instruction_set: str = network.instruction_set
+        self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, seed)
+        self._resampler = None
+        if self.sample_rate != self.model_rate:
+            from .._stream import Resampler
+
+            self._resampler = Resampler(self.model_rate, self.sample_rate)
+
+    def note_on(self, note: int, velocity: int, at: int | None = None, tag: int = 0) -> None:
+        """Strike a key: `note` 0..127, `velocity` 1..127; `at`, `tag` as in `submit`."""
+        self.submit([NoteOn(note, velocity)], at, tag)
+
+    def note_off(self, note: int, at: int | None = None, tag: int = 0) -> None:
+        """Let a key go; `at`, `tag` as in `submit`."""
+        self.submit([NoteOff(note)], at, tag)
+
+    def control(self, name: str, value: float, at: int | None = None, tag: int = 0) -> None:
+        """Set a control of rtwave/engine/controls.py in its own unit; `at`, `tag` as in `submit`."""
+        self.submit([Control(name, value)], at, tag)
+
+    def all_notes_off(self, at: int | None = None, tag: int = 0) -> None:
+        """Let every key go; `at`, `tag` as in `submit`."""
+        self.submit([AllNotesOff()], at, tag)
+
+    def all_sound_off(self, at: int | None = None, tag: int = 0) -> None:
+        """Silence everything within 5 ms; `at`, `tag` as in `submit`."""
+        self.submit([AllSoundOff()], at, tag)
+
+    def submit(self, commands: Sequence[Command], at: int | None = None, tag: int = 0) -> None:
+        """Queue commands as one batch, applied in order just before model frame `at` sounds (None: the next frame).
+
+        A frame already rendered counts as the next. `tag` 1..2**32 − 1 is given back by `applied`, once a command.
+        Raises RtwaveError when the queue is full; then none of the batch is queued.
+        """
+        if at is not None:
+            _check_whole("at", at, 0, 2**63 - 1)
+        _check_whole("tag", tag, 0, 2**32 - 1)
+        frame = _NOW if at is None else at
+        if not self.native.push([(frame, tag, *_record(command)) for command in commands]):
+            raise RtwaveError(f"command queue is full ({len(commands)} dropped); render before sending more")
+
+    def applied(self) -> list[tuple[int, int]]:
+        """(tag, model frame) of every tagged command applied since the last call, in order."""
+        return self.native.take_echoes()
+
+    def render(self, frames: int) -> np.ndarray:
+        """The next samples at `sample_rate`, mono float32 (frames,) within −1..1."""
+        _check_whole("frames", frames, 0, 2**40)
+        if self._resampler is None:
+            return self.native.render(frames)
+        return self._resampler.process(self.native.render(self._resampler.needed(frames)), frames)
+
+    def teacher_force(
+        self, samples: np.ndarray, conditioning: np.ndarray, excitation: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Outputs (T, outputs) float32 of the engine's own kernels, stepped through given samples from zero rings.
+
+        samples (T,) classes or float32; conditioning (C, T); excitation (2K, T), or None for zeros. outputs[t] predicts
+        sample t + 1; conditioning[:, t] and excitation[:, t] belong to the sample predicted. Changes no voice.
+        """
+        config = self.config
+        samples = np.asarray(samples, np.float32)
+        frames = len(samples)
+        if excitation is None:
+            excitation = np.zeros((config.excitation_channels, frames), np.float32)
+        for name, signal, channels in (
+            ("conditioning", np.asarray(conditioning), config.conditioning_channels),
+            ("excitation", np.asarray(excitation), config.excitation_channels),
+        ):
+            if signal.shape != (channels, frames):
+                raise RtwaveError(f"{name} has shape {signal.shape}, expected {(channels, frames)}")
+        if config.output == "mulaw" and not ((samples >= 0) & (samples < config.quantization_channels)).all():
+            raise RtwaveError(f"samples hold other than classes, expected 0 to {config.quantization_channels - 1}")
+        return self.native.network.teacher_force(
+            np.ascontiguousarray(samples[None]), _frame_major(conditioning), _frame_major(excitation)
+        )[0]
+
+    def counters(self) -> dict[str, int]:
+        """Events since the start: faults, stolen_voices, dropped_commands, dropped_echoes, notes. Any thread."""
+        return self.native.counters()
+
+    @property
+    def frame(self) -> int:
+        """The model frame to be rendered next. Any thread."""
+        return self.native.frame
+
+    @property
+    def active_voices(self) -> int:
+        """Notes sounding, 0..voices; those fading away do not count. Any thread."""
+        return self.native.active_voices
+
+
+def _record(command: Command) -> tuple[int, int, int, int, float]:
+    """Type, note, velocity, id and value of command_t in extensions/engine.h."""
+    match command:
+        case NoteOn(note=note, velocity=velocity):
+            return 0, note, velocity, 0, 0.0
+        case NoteOff(note=note):
+            return 1, note, 0, 0, 0.0
+        case Control(name=name, value=value):
+            return 2, 0, 0, CONTROLS[name].id, value
+        case AllNotesOff():
+            return 3, 0, 0, 0, 0.0
+        case AllSoundOff():
+            return 4, 0, 0, 0, 0.0
+    raise RtwaveError(f"command is {command!r}, expected one of rtwave.engine.commands")
+
+
+def _frame_major(signal: np.ndarray) -> np.ndarray:
+    """(channels, T) as float32 (1, T, channels), channels padded with zeros to an even count of at least two."""
+    signal = np.asarray(signal, np.float32)
+    padded = np.zeros((1, signal.shape[1], max(2, signal.shape[0] + signal.shape[0] % 2)), np.float32)
+    padded[0, :, : signal.shape[0]] = signal.T
+    return padded

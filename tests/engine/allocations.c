@@ -1,0 +1,77 @@
+/* Counts what engine_render allocates and locks while notes come and go; prints the count.
+
+   Linked with --wrap for every function below. With an argument, a malloc is planted inside the watched stretch. */
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "kernels/kernels.h"
+
+static int watching, calls;
+
+#define WATCH(result, name, parameters, arguments)      \
+    result __real_##name parameters;                    \
+    result __wrap_##name parameters                     \
+    {                                                   \
+        calls += watching;                              \
+        return __real_##name arguments;                 \
+    }
+
+WATCH(void *, malloc, (size_t size), (size))
+WATCH(void *, calloc, (size_t count, size_t size), (count, size))
+WATCH(void *, realloc, (void *block, size_t size), (block, size))
+WATCH(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))
+WATCH(void, free, (void *block), (block))
+WATCH(int, pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex))
+
+enum { R = 4, S = 4, H = 4, K = 2, LAYERS = 3, FRAMES = 64 };
+
+static float noise[4096];
+
+static wavenet_t *network(void)
+{
+    wavenet_config_t config = {.sample_rate = 16000, .gaussian = true, .layers = LAYERS, .kernel_size = 2,
+                               .dilations = {1, 2, 4}, .residual_channels = R, .skip_channels = S, .head_channels = H,
+                               .partials = K, .control_period = 32, .conditioning_channels = 8, .feature_count = 1,
+                               .outputs = 2};
+    wavenet_tensors_t tensors = {.input_weight = noise, .input_bias = noise, .excitation_weight = noise,
+                                 .head_hidden_weight = noise, .head_hidden_bias = noise, .head_output_weight = noise,
+                                 .head_output_bias = noise};
+    for (int i = 0; i < LAYERS; i++) {
+        tensors.gate_weight[i] = tensors.gate_bias[i] = tensors.conditioning_weight[i] = tensors.skip_weight[i] = noise;
+        tensors.residual_weight[i] = tensors.residual_bias[i] = i < LAYERS - 1 ? noise : NULL;
+    }
+    return wavenet_create(&config, &tensors, kernels_find("portable"));
+}
+
+int main(int count, char **arguments)
+{
+    (void)arguments;
+    for (int i = 0; i < 4096; i++)
+        noise[i] = (float)(i * 2654435761u % 1000) / 5000.0f - 0.1f;
+    static float one[] = {1.0f}, ages_s[] = {0.0f, 1.0f}, envelope_db[] = {-20.0f, -40.0f};
+    instrument_t instrument = {1, 1, 2, one, one, ages_s, envelope_db, noise, noise + 8, noise + 8, noise, noise};
+    control_range_t controls[CONTROLS];
+    for (int i = 0; i < CONTROLS; i++)
+        controls[i] = (control_range_t){0.0f, 1000.0f, 1.0f};
+    float out[FRAMES];
+    engine_t *engine = engine_create(network(), &instrument, controls, 3, 7);
+    for (int turn = 0; turn < 200; turn++) {
+        command_t commands[] = {
+            {-1, 1, COMMAND_NOTE_ON, turn % 128, 100, 0, 0.0f},
+            {turn * FRAMES + 5, 2, COMMAND_CONTROL, 0, 0, turn % CONTROLS, 1.0f},
+            {turn * FRAMES + 9, 3, turn % 5, turn % 128, 90, 0, 0.5f},
+        };
+        engine_push(engine, commands, 3);
+        watching = 1;
+        engine_render(engine, out, FRAMES);
+        if (count > 1)
+            free(malloc(turn + 1));
+        watching = 0;
+    }
+    printf("%d\n", calls);
+    return engine_counters(engine).notes < 200;
+}

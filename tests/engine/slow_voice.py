@@ -1,0 +1,126 @@
+"""A voice in plain NumPy: the reference network, features.py and Philox, one sample after another."""
+
+import math
+
+import numpy as np
+
+from rtwave.wavenet.codec import class_values
+from rtwave.wavenet.config import LOG_SCALE_MAX, LOG_SCALE_MIN
+from rtwave.wavenet.features import (
+    LOUDNESS_FLOOR_DB,
+    NYQUIST_SHARE,
+    NoteState,
+    conditioning,
+    excitation,
+    level,
+    note_frequency,
+    partial_frequencies,
+)
+from rtwave.wavenet.reference import ReferenceWaveNet
+from rtwave.wavenet.weights import Weights
+
+
+def philox(key: int, low: int, high: int) -> list[int]:
+    """Philox4x32-10 in whole numbers."""
+    mask = 2**32 - 1
+    k0, k1 = key & mask, key >> 32
+    c = [low & mask, low >> 32, high & mask, high >> 32]
+    for _ in range(10):
+        a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(b >> 32) ^ c[1] ^ k0, b & mask, (a >> 32) ^ c[3] ^ k1, a & mask]
+        k0, k1 = (k0 + 0x9E3779B9) & mask, (k1 + 0xBB67AE85) & mask
+    return c
+
+
+def normal(key: int, low: int, high: int) -> float:
+    """One standard normal variate by Box and Muller."""
+    u, v = ((word + 0.5) / 2**32 for word in philox(key, low, high)[:2])
+    return math.sqrt(-2.0 * math.log(u)) * math.cos(2.0 * math.pi * v)
+
+
+class SlowVoice:
+    """One note from its onset: `render` gives its samples before gain and knee, float64."""
+
+    def __init__(self, weights: Weights, note: int, velocity: int, *, temperature: float = 0.0, seed: int = 0) -> None:
+        self.weights, self.config, self.network = weights, weights.config, ReferenceWaveNet(weights)
+        self.note, self.velocity, self.temperature, self.seed = note, velocity, temperature, seed
+        self.bend, self.released, self.age, self.last = 0.0, None, 0, 0.0
+        config, instrument = self.config, weights.instrument
+        self.fed = 0.0 if config.output == "gaussian" else config.quantization_channels // 2
+        for _ in range(config.receptive_field):
+            self.network.step(self.fed, np.zeros(config.conditioning_channels), np.zeros(config.excitation_channels))
+        self.phases = instrument.onset_phases[note].astype(np.float64)
+        self.turns = np.zeros(config.partials)
+        rows = np.array(
+            [  # the envelope at this velocity, key by key
+                [np.interp(velocity, instrument.envelope_velocities, table[:, g]) for g in range(table.shape[1])]
+                for table in instrument.envelope_db
+            ]
+        )
+        self.curve = np.array([np.interp(note, instrument.envelope_keys, rows[:, g]) for g in range(rows.shape[1])])
+
+    def _ages_s(self, age: int) -> tuple[float, float]:
+        rate = self.config.sample_rate
+        return age / rate, -1.0 if self.released is None else (age - self.released) / rate
+
+    def _loudness_db(self, age: int) -> float:
+        instrument = self.weights.instrument
+        age_s, release_age_s = self._ages_s(age)
+        ages_s, curve = instrument.envelope_ages_s, self.curve
+        held_db = float(np.interp(age_s, ages_s, curve))
+        if age_s > ages_s[-1]:
+            slope = (curve[-1] - curve[-2]) / (ages_s[-1] - ages_s[-2])
+            held_db = curve[-1] + min(slope, 0.0) * (age_s - ages_s[-1])
+        release_s = instrument.release_s[self.note]
+        if release_age_s >= 0.0 and release_s > 0.0:
+            held_db -= 20.0 / math.log(10.0) * release_age_s / release_s
+        return max(held_db, LOUDNESS_FLOOR_DB)
+
+    def _begin_period(self) -> None:
+        config, rate = self.config, self.config.sample_rate
+        age_s, release_age_s = self._ages_s(self.age)
+        note = self.note + self.bend
+        state = NoteState(note, self.velocity, self._loudness_db(self.age), age_s, release_age_s)
+        self.c = conditioning(config, state)[:, 0]
+        f0 = note_frequency(note, self.weights.instrument.cents)
+        stiffness = np.interp(note, np.arange(128), self.weights.instrument.stiffness)
+        frequencies = partial_frequencies(float(f0), float(stiffness), config.partials)
+        self.turns, self.audible = 2.0 * np.pi * frequencies / rate, frequencies <= NYQUIST_SHARE * rate
+        if self.age == 0:
+            self.db = self._loudness_db(0)
+        self.db_step = (self._loudness_db(self.age + config.control_period) - self.db) / config.control_period
+        self.left = config.control_period
+
+    def bend_to(self, semitones: float) -> None:
+        self.bend, self.left = semitones, 0
+
+    def release(self) -> None:
+        self.released, self.left = self.age, 0
+
+    def render(self, frames: int) -> np.ndarray:
+        """The next samples."""
+        return np.array([self._sample() for _ in range(frames)])
+
+    left = 0
+
+    def _sample(self) -> float:
+        if self.left == 0:
+            self._begin_period()
+        e = excitation(self.phases[:, None], self.audible[:, None])[:, 0]
+        out = self.network.step(self.fed, self.c, e if self.config.excitation_channels else None)
+        if self.config.output == "gaussian":
+            self.fed = out[0]
+            if self.temperature:
+                scale = math.exp(min(max(out[1], LOG_SCALE_MIN), LOG_SCALE_MAX))
+                self.fed += self.temperature * scale * normal(self.seed, self.age, 0)
+            drawn = self.fed
+        else:
+            self.fed = int(np.argmax(out))
+            drawn = class_values(self.config.quantization_channels)[self.fed]
+        self.last = drawn + self.config.pre_emphasis * self.last
+        self.phases = self.phases + self.turns
+        self.age += 1
+        self.left -= 1
+        heard = self.last * level(self.db) if self.config.leveling == "loudness" else self.last
+        self.db += self.db_step
+        return heard

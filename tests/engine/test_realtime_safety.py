@@ -1,0 +1,56 @@
+"""What the audio path must never call: seen at link time in the kernels, and at run time in engine_render."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXTENSIONS = Path(__file__).parents[2] / "extensions"
+SOURCES = ["engine.c", "voice.c", "wavenet.c", "kernels/kernels.c", "kernels/portable.c"]
+WRAPPED = ["malloc", "calloc", "realloc", "aligned_alloc", "free", "pthread_mutex_lock"]
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("gcc") and shutil.which("nm") and sys.platform == "linux"), reason="needs gcc and nm on Linux"
+)
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory):
+    """The engine's objects, built without optimisation, which leaves calls as they are written."""
+    folder = tmp_path_factory.mktemp("objects")
+    names = SOURCES if subprocess.check_output(["gcc", "-dumpmachine"]).startswith(b"x86_64") else []
+    if not names:
+        pytest.skip("builds the kernels of x86-64")
+    command = ["gcc", "-std=c11", "-O1", "-I", str(EXTENSIONS), "-c"]
+    kernels = [("kernels/avx2.c", ["-mavx2", "-mfma"]), ("kernels/avx512.c", ["-mavx512f", "-mavx512dq"])]
+    built = {}
+    for source, flags in [*((name, []) for name in names), *kernels]:
+        built[source] = folder / (Path(source).stem + ".o")
+        subprocess.run([*command, *flags, str(EXTENSIONS / source), "-o", str(built[source])], check=True)
+    return built
+
+
+@pytest.mark.parametrize("kernel", ["portable", "avx2", "avx512"])
+def test_kernels_call_nothing_but_memory_moves(objects, kernel):
+    listed = subprocess.check_output(["nm", "-u", str(objects[f"kernels/{kernel}.c"])], text=True)
+    called = {line.split()[-1] for line in listed.splitlines()}
+    assert called <= {"memset", "memcpy", "memmove", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}
+
+
+def count_calls(objects, tmp_path, *arguments):
+    program = tmp_path / "allocations"
+    wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
+    built = [str(path) for path in objects.values()]
+    main = str(Path(__file__).with_name("allocations.c"))
+    subprocess.run(["gcc", "-std=c11", "-I", str(EXTENSIONS), main, *built, *wraps, "-lm", "-o", program], check=True)
+    return int(subprocess.check_output([program, *arguments]))
+
+
+def test_rendering_allocates_and_locks_nothing(objects, tmp_path):
+    assert count_calls(objects, tmp_path) == 0
+
+
+def test_a_planted_allocation_is_counted(objects, tmp_path):
+    assert count_calls(objects, tmp_path, "planted") == 400

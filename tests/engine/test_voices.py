@@ -1,0 +1,353 @@
+"""One note against a slow NumPy voice, and how notes come, go and make room."""
+
+import numpy as np
+import pytest
+
+from rtwave.engine.commands import NoteOn
+from rtwave.engine.engine import Engine
+from rtwave.wavenet.instrument import Instrument
+
+from .networks import quiet_network
+from .slow_voice import SlowVoice
+
+KNEE = 0.8
+
+
+def instrument(partials=3):
+    """Tables in which everything matters: two keys, two velocities, stretch, stiffness, phases."""
+    generator = np.random.default_rng(3)
+    tables = Instrument.neutral(partials)
+    tables.envelope_keys = np.array([40.0, 80.0], np.float32)
+    tables.envelope_velocities = np.array([30.0, 110.0], np.float32)
+    tables.envelope_ages_s = np.array([0.0, 0.004, 0.01, 0.03], np.float32)
+    tables.envelope_db = generator.uniform(-50.0, -10.0, (2, 2, 4)).astype(np.float32)
+    tables.envelope_db[..., 3] = tables.envelope_db[..., 2] - 6.0
+    tables.cents = generator.uniform(-20.0, 20.0, 128).astype(np.float32)
+    tables.stiffness = generator.uniform(0.0, 1e-3, 128).astype(np.float32)
+    tables.onset_phases = generator.uniform(-3.0, 3.0, (128, partials)).astype(np.float32)
+    return tables
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"output": "gaussian"},
+        {"output": "gaussian", "pre_emphasis": 0.85, "kernel_size": 3, "control_period": 7},
+        {"output": "gaussian", "excitation": "none"},
+        {"output": "mulaw", "quantization_channels": 65},
+        {"output": "gaussian", "leveling": "loudness", "pre_emphasis": 0.5, "conditioning": ("pitch", "age")},
+    ],
+    ids=["gaussian", "pre-emphasis", "no-excitation", "mulaw", "levelled"],
+)
+def test_a_free_running_note_is_that_of_a_slow_voice(fields):
+    weights = quiet_network(instrument=instrument(), **fields)
+    engine, slow = Engine(weights), SlowVoice(weights, 59, 77)
+    engine.control("temperature", 0.0)
+    engine.note_on(59, 77, at=5)
+    engine.control("bend", 1.3, at=5 + 171)
+    engine.note_off(59, at=5 + 250)
+    expected = [slow.render(171)]
+    slow.bend_to(1.3)
+    expected.append(slow.render(79))
+    slow.release()
+    expected.append(slow.render(300))
+    found, expected = engine.render(555)[5:], np.concatenate(expected)
+    assert engine.counters()["faults"] == 0
+    inside = np.abs(expected) < KNEE
+    assert inside.mean() > 0.3
+    assert np.std(expected) > 1e-3
+    np.testing.assert_allclose(found[inside], expected[inside], atol=2e-4)
+
+
+def test_a_free_running_note_draws_the_slow_voice_s_random_numbers():
+    weights = quiet_network(instrument=instrument())
+    engine, slow = Engine(weights, seed=2**40 + 3), SlowVoice(weights, 50, 64, temperature=0.7, seed=2**40 + 3)
+    engine.control("temperature", 0.7)
+    engine.note_on(50, 64)
+    np.testing.assert_allclose(engine.render(300), slow.render(300), atol=2e-4)
+
+
+def test_the_temperature_table_scales_the_player_s():
+    weights = quiet_network()
+    weights.instrument.temperature[60] = 0.0
+    engine, pure = Engine(weights), Engine(weights)
+    pure.control("temperature", 0.0)
+    for either in (engine, pure):
+        either.note_on(60, 90)
+    np.testing.assert_array_equal(engine.render(200), pure.render(200))
+
+
+def test_partials_above_the_limit_are_masked():
+    weights = quiet_network(excitation="partials", conditioning=())
+    weights.tensors["excitation.weight"][:, [1, 2, 4, 5]] *= 50.0  # second and third partials
+    silenced = quiet_network(excitation="partials", conditioning=())
+    silenced.tensors["excitation.weight"][:, [1, 2, 4, 5]] = 0.0
+    engine, deaf = Engine(weights), Engine(silenced)
+    for either in (engine, deaf):
+        either.control("temperature", 0.0)
+        either.note_on(120, 90)  # 8.4 kHz: above 0.47 of 16 kHz, and so its overtones
+    np.testing.assert_array_equal(engine.render(200), deaf.render(200))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
+def test_a_chord_is_the_sum_of_its_notes(count):
+    weights = quiet_network()
+    keys = range(50, 50 + count)
+    together = Engine(weights, voices=count)
+    together.control("temperature", 0.0)
+    together.submit([NoteOn(key, 80) for key in keys])
+    total = np.zeros(200)
+    for key in keys:
+        alone = Engine(weights)
+        alone.control("temperature", 0.0)
+        alone.note_on(key, 80)
+        total += alone.render(200)
+    np.testing.assert_allclose(together.render(200), total, atol=1e-6)
+
+
+def test_stealing_never_exceeds_the_voice_count():
+    engine = Engine(quiet_network(), voices=3)
+    for note in range(40, 80):
+        engine.note_on(note, 90)
+        engine.render(7)
+        assert engine.active_voices == min(note - 39, 3)
+    assert engine.counters()["stolen_voices"] == 37
+
+
+def levelled():
+    """A network that hums at 0.1, so that its sound has just the loudness of the tables."""
+    weights = quiet_network(leveling="loudness")
+    weights.tensors["head.output.weight"][...] = 0.0
+    weights.tensors["head.output.bias"] = np.array([0.1, -9.5], np.float32)
+    weights.instrument.envelope_ages_s = np.array([0.0, 0.5, 1.0], np.float32)
+    weights.instrument.envelope_db = np.array([[[-20.0, -30.0, -30.0]]], np.float32)
+    return weights
+
+
+def test_a_levelled_network_sounds_at_the_loudness_of_its_envelope():
+    engine = Engine(levelled())
+    engine.control("temperature", 0.0)
+    engine.note_on(60, 90)
+    expected_db = np.interp(np.arange(16_000) / 16_000, [0.0, 0.5, 1.0], [-20.0, -30.0, -30.0])
+    np.testing.assert_allclose(engine.render(16_000), 10.0 ** (expected_db / 20.0), rtol=1e-3)
+
+
+def test_a_levelled_network_follows_expression_exactly_and_without_a_jump():
+    engine = Engine(levelled())
+    engine.control("temperature", 0.0)
+    engine.note_on(60, 90)
+    before = engine.render(8000)[-1]
+    engine.control("expression", 0.25)
+    sound = engine.render(1000)
+    assert np.abs(np.diff(sound, prepend=before)).max() < 0.08 * before
+    np.testing.assert_allclose(sound[40:], 0.25 * before, rtol=1e-2)
+    engine.control("expression", 0.0)
+    assert np.abs(engine.render(200)[40:]).max() < 1e-4
+
+
+def test_a_levelled_network_dies_away_with_its_damper():
+    engine = Engine(levelled())
+    engine.control("temperature", 0.0)
+    engine.note_on(60, 90)
+    before = engine.render(12_000)[-1]
+    engine.note_off(60)
+    sound = engine.render(4800)
+    np.testing.assert_allclose(sound, before * np.exp(-np.arange(4800) / (0.06 * 16_000)), rtol=1e-2)
+
+
+def sustained(level=0.3):
+    """A network that hums at one level whatever it is told, so that gains can be read off."""
+    weights = quiet_network()
+    weights.tensors["head.output.weight"][...] = 0.0
+    weights.tensors["head.output.bias"] = np.array([level, -9.0], np.float32)
+    return weights
+
+
+def hum(voices=1, **controls):
+    engine = Engine(sustained(), voices=voices)
+    for name, value in ({"temperature": 0.0} | controls).items():
+        engine.control(name, value)
+    return engine
+
+
+def test_a_stolen_note_fades_over_five_milliseconds():
+    engine = hum(voices=1)
+    engine.note_on(60, 90)
+    engine.render(200)
+    engine.note_on(61, 90)
+    sound = engine.render(200)
+    np.testing.assert_allclose(sound[:80], 0.3 + 0.3 * (1.0 - np.arange(80) / 80.0), atol=1e-4)
+    np.testing.assert_allclose(sound[80:], 0.3, atol=1e-4)
+
+
+def stolen(keys, released=(), quietest_db=-60.0):
+    """Which of these keys makes room when, all sounding, one more is struck."""
+    tables = Instrument.neutral(3)
+    tables.envelope_keys = np.array([0.0, 127.0], np.float32)
+    tables.envelope_db = np.array([[[quietest_db] * 2], [[-10.0] * 2]], np.float32)  # of low keys, of high keys
+    weights, gone = quiet_network(instrument=tables), []
+    for suspect in keys:
+        engine = Engine(weights, voices=len(keys))
+        for key in keys:
+            engine.note_on(key, 90)
+        for key in released:
+            engine.note_off(key)
+        engine.note_on(127, 90)
+        engine.note_on(suspect, 90)  # needs another's room only if its own voice has gone
+        engine.render(1)
+        if engine.counters()["stolen_voices"] == 2:
+            gone.append(suspect)
+    return gone
+
+
+def test_stealing_takes_released_notes_first():
+    assert stolen([40, 50, 60], released=[60]) == [60]
+
+
+def test_stealing_takes_the_quietest_of_the_held():
+    assert stolen([60, 40, 50]) == [40]
+
+
+def test_stealing_takes_the_oldest_of_equals():
+    assert stolen([60, 50, 40], quietest_db=-10.0) == [60]
+
+
+def test_a_restruck_key_fades_over_thirty_milliseconds_and_counts_once():
+    engine = hum(voices=2)
+    engine.note_on(60, 90)
+    engine.render(100)
+    engine.note_on(60, 90)
+    sound = engine.render(600)
+    assert engine.active_voices == 1
+    assert engine.counters()["stolen_voices"] == 0
+    np.testing.assert_allclose(sound[:480], 0.3 + 0.3 * (1.0 - np.arange(480) / 480.0), atol=1e-4)
+    np.testing.assert_allclose(sound[480:], 0.3, atol=1e-4)
+
+
+def test_a_released_note_dies_away_and_frees_its_voice():
+    engine = hum()
+    engine.note_on(60, 90)
+    engine.render(100)
+    engine.note_off(60)
+    engine.render(int(0.06 * 70 / 8.69 * 16_000) - 100)  # 70 dB at a time constant of 60 ms
+    assert engine.active_voices == 1
+    engine.render(600)
+    assert engine.active_voices == 0
+    assert not engine.render(100).any()
+
+
+def test_an_undamped_key_rings_on_after_its_release():
+    weights = sustained()
+    weights.instrument.release_s[:] = 0.0
+    engine = Engine(weights)
+    engine.note_on(100, 90)
+    engine.render(10)
+    engine.note_off(100)
+    engine.render(16_000)
+    assert engine.active_voices == 1
+
+
+def test_a_note_that_decays_to_silence_ends_by_itself():
+    weights = sustained()
+    weights.instrument.envelope_db = np.array([[[-20.0, -80.0]]], np.float32)  # and on at 60 dB/s
+    engine = Engine(weights)
+    engine.note_on(60, 90)
+    engine.render(18_000)
+    assert engine.active_voices == 1
+    engine.render(2_000)
+    assert engine.active_voices == 0
+
+
+def test_release_control_stretches_the_release():
+    def sounding_after(seconds, release):
+        engine = hum(release=release)
+        engine.note_on(60, 90)
+        engine.render(10)
+        engine.note_off(60)
+        engine.render(int(seconds * 16_000))
+        return engine.active_voices
+
+    assert sounding_after(0.6, 1.0) == 0
+    assert sounding_after(0.6, 2.0) == 1
+
+
+def test_gain_and_volume_glide_to_their_value():
+    engine = hum()
+    engine.note_on(60, 90)
+    np.testing.assert_allclose(engine.render(200), 0.3, atol=1e-4)
+    engine.control("volume", 0.5)
+    sound = engine.render(1000)
+    assert np.abs(np.diff(sound)).max() < 0.005
+    np.testing.assert_allclose(sound[-1], 0.15, atol=1e-4)
+    engine.control("gain_db", -20.0)
+    np.testing.assert_allclose(engine.render(2000)[-1], 0.015, atol=1e-4)
+
+
+def test_expression_at_zero_is_silent_and_at_one_changes_nothing():
+    engine = hum()
+    engine.note_on(60, 90)
+    engine.control("expression", 0.0)
+    assert np.abs(engine.render(4000)[-100:]).max() < 1e-4
+    engine.control("expression", 1.0)
+    np.testing.assert_allclose(engine.render(4000)[-100:], 0.3, atol=1e-4)
+
+
+def test_expression_is_plain_gain_where_the_network_knows_no_loudness():
+    weights = quiet_network(conditioning=("pitch",))
+    plain, soft = Engine(weights), Engine(weights)
+    for engine in (plain, soft):
+        engine.note_on(60, 90)
+        engine.render(100)
+    soft.control("expression", 0.25)
+    soft.render(3000)
+    plain.render(3000)
+    np.testing.assert_allclose(soft.render(100), 0.25 * plain.render(100), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("bend", 2.0), ("tune", 466.0), ("vibrato", 1.0), ("knob1", 1.0), ("knob4", 0.5), ("expression", 0.3)],
+)
+def test_a_control_is_heard_at_its_own_sample(name, value):
+    weights = quiet_network()
+    turned, plain = Engine(weights), Engine(weights)
+    for engine in (turned, plain):
+        engine.control("temperature", 0.0)
+        engine.note_on(60, 90)
+    turned.control(name, value, at=77)
+    one, other = turned.render(400), plain.render(400)
+    np.testing.assert_array_equal(one[:77], other[:77])
+    assert np.abs(one[77:] - other[77:]).max() > 1e-5
+
+
+def test_bend_and_tune_by_the_same_interval_are_the_same():
+    weights = quiet_network()
+    bent, tuned = Engine(weights), Engine(weights)
+    for engine in (bent, tuned):
+        engine.control("temperature", 0.0)
+    bent.control("bend", 12.0 * np.log2(450.0 / 440.0))
+    tuned.control("tune", 450.0)
+    for engine in (bent, tuned):
+        engine.note_on(60, 90)
+    np.testing.assert_allclose(bent.render(300), tuned.render(300), atol=1e-4)
+
+
+def test_note_off_lets_only_its_own_key_go():
+    engine = hum(voices=4)
+    engine.submit([NoteOn(60, 90), NoteOn(62, 90)])
+    engine.note_off(60)
+    engine.render(16_000)
+    assert engine.active_voices == 1
+    engine.all_notes_off()
+    engine.render(16_000)
+    assert engine.active_voices == 0
+
+
+def test_all_sound_off_silences_within_five_milliseconds():
+    engine = hum(voices=4)
+    engine.submit([NoteOn(60, 90), NoteOn(62, 90)])
+    engine.render(100)
+    engine.all_sound_off()
+    sound = engine.render(200)
+    assert sound[:70].all()
+    assert not sound[80:].any()
