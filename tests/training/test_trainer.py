@@ -17,7 +17,7 @@ CONFIG = WaveNetConfig(
     dilations=(1, 2, 4), residual_channels=8, skip_channels=8, head_channels=8,
     excitation="partials", partials=12, pre_emphasis=0.85, leveling="loudness",
 )  # fmt: skip
-OPTIONS = TrainingOptions(steps=30, batch=2, length=512, precision="float32", validate_every=10)
+OPTIONS = TrainingOptions(steps=30, batch=2, learning_rate=0.02, length=512, precision="float32", validate_every=10)
 
 
 def trainer(corpus_folder, folder, config=CONFIG, options=OPTIONS):
