@@ -14,12 +14,12 @@ import librosa
 import numpy as np
 
 from rtwave import Engine, load_preset
+from rtwave.training.calibrate import purity_db, recorded_partials
 from rtwave.training.corpus import Corpus, Entry
 from rtwave.training.dataset import resample_at
 from rtwave.wavenet.features import note_frequency, partial_frequencies
 
 HELD_S, AFTER_S = 3.0, 1.3
-PURITY_S = (0.3, 1.3)
 HIGHEST_YIN_KEY = 95
 FULL_SCALE = 0.999
 
@@ -56,18 +56,6 @@ def pitch_hz(sound: np.ndarray, rate: int, key: int, near_hz: float) -> float:
     return float(bins[np.argmax(spectrum * (np.abs(np.log2(np.maximum(bins, 1.0) / near_hz)) < 1 / 12))])
 
 
-def purity_db(sound: np.ndarray, rate: int, frequencies: np.ndarray) -> float:
-    """Energy near the true partials over the rest, 0.3 to 1.3 s after the onset."""
-    part = sound[int(PURITY_S[0] * rate) : int(PURITY_S[1] * rate)]
-    power = np.abs(np.fft.rfft(part * np.hanning(len(part)))) ** 2
-    bins = np.arange(len(power)) * rate / len(part)
-    near = np.zeros(len(power), bool)
-    for frequency in frequencies[frequencies < rate / 2]:
-        near |= np.abs(bins - frequency) <= min(frequencies[0] / 4.0, 4.0 + 0.003 * frequency)
-    rest = power[~near & (bins > 20.0)].sum()
-    return float(10.0 * np.log10(power[near].sum() / (rest + 1e-20)))
-
-
 def recorded_note(corpus: Corpus, key: int, velocity: int) -> tuple[Entry, np.ndarray]:
     """The recording nearest in key, then in velocity, resampled to the key."""
     entry = min(corpus.index.entries, key=lambda e: (abs(e.note - key), abs(e.velocity - velocity)))
@@ -90,18 +78,18 @@ def judge_note(engine_factory, corpus: Corpus, key: int, velocity: int) -> Verdi
     sound = engine.render(int((HELD_S + AFTER_S) * rate))
     entry, recording = recorded_note(corpus, key, velocity)
     ratio = 2.0 ** ((key - entry.note) / 12.0)
-    recorded_f0 = float(note_frequency(entry.note, np.full(128, entry.cents))) * ratio
+    theirs_partials = recorded_partials(entry) * ratio
     tables = corpus.tables
-    frequencies = partial_frequencies(float(note_frequency(key, tables.cents)), float(tables.stiffness[key]), 200)
-    recorded_frequencies = partial_frequencies(recorded_f0, entry.stiffness, 200)
-    ours, theirs = (pitch_hz(part, rate, key, recorded_f0) for part in (sound, recording))
+    f0 = float(note_frequency(key, tables.cents))
+    ours_partials = partial_frequencies(f0, float(tables.stiffness[key]), len(theirs_partials))
+    ours, theirs = (pitch_hz(part, rate, key, theirs_partials[0]) for part in (sound, recording))
     early, late = slice(int(0.05 * rate), int(0.5 * rate)), slice(int(1.9 * rate), int(2.1 * rate))
     return Verdict(
         key=key,
         velocity=velocity,
         pitch_cents=1200.0 * float(np.log2(ours / theirs)),
-        hnr_db=purity_db(sound, rate, frequencies),
-        recorded_hnr_db=purity_db(recording, rate, recorded_frequencies),
+        hnr_db=purity_db(sound, rate, ours_partials),
+        recorded_hnr_db=purity_db(recording, rate, theirs_partials),
         level_db=level_db(sound[early]),
         level_error_db=level_db(sound[early]) - level_db(recording[early]),
         late_level_error_db=level_db(sound[late]) - level_db(recording[late]),
@@ -145,6 +133,7 @@ def main() -> None:
 
     def engine_factory() -> Engine:
         engine = Engine(preset, voices=1)
+        engine.control("gain_db", 0.0)  # the recordings' own level
         if arguments.temperature is not None:
             engine.control("temperature", arguments.temperature)
         return engine

@@ -1,5 +1,6 @@
 """rtwave export: from a trained run to a preset folder that plays."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,25 +11,34 @@ def export(
     run: Annotated[Path, typer.Argument(help="Run folder, as `rtwave train` made it.")],
     out: Annotated[Path | None, typer.Option(help="Preset folder to write; your presets folder by default.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the preset; the run's by default.")] = None,
+    corpus: Annotated[Path | None, typer.Option(help="Corpus to judge by; the run's by default.")] = None,
     description: Annotated[str, typer.Option(help="One line about the sound.")] = "",
     license_: Annotated[str, typer.Option("--license", help="Licence of the training audio.")] = "unknown",
     source: Annotated[str, typer.Option(help="Where the training audio comes from.")] = "own recordings",
-    temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="Temperature it is played at.")] = 0.3,
-    demo: Annotated[Path | None, typer.Option(help="MIDI file to go with it, for `play --demo`.")] = None,
+    temperature: Annotated[float, typer.Option(min=0.01, max=2.0, help="Temperature it is played at.")] = 0.3,
+    gain_db: Annotated[float, typer.Option(help="Gain it is played at; the default leaves room for chords.")] = -6.0,
     polyphony: Annotated[int, typer.Option(min=1, max=64, help="Voices it is played with.")] = 8,
+    demo: Annotated[Path | None, typer.Option(help="MIDI file to go with it, for `play --demo`.")] = None,
 ) -> None:
-    """Make a preset from a trained run.
+    """Make a preset from a trained run; each key's temperature is set so that it is as pure as its recordings.
 
     Example: rtwave export runs/bell --name bell && rtwave play --preset bell
     """
+    from rich.progress import track
+
     from ..presets import Playing, user_presets_folder, write_preset
+    from ..training.calibrate import calibrate_temperature
     from ..training.checkpoint import Run
+    from ..training.corpus import Corpus
     from ..wavenet.weights import Weights
 
-    weights = Weights.load(Run(run).weights_path)
+    learned = Run(run)
+    weights = Weights.load(learned.weights_path)
+    opened = Corpus(corpus or learned.load_state()["corpus"])
+    listening = partial(track, description="listening")
+    weights.instrument.temperature = calibrate_temperature(weights, opened, temperature, listening)
     name = name or run.resolve().name
     folder = out or user_presets_folder() / name
-    playing = Playing(temperature=temperature, polyphony=polyphony)
     write_preset(
         folder,
         weights,
@@ -36,7 +46,7 @@ def export(
         description=description,
         license=license_,
         source=source,
-        playing=playing,
+        playing=Playing(temperature=temperature, gain_db=gain_db, polyphony=polyphony),
         demo=demo,
     )
     played_as = name if out is None else folder
