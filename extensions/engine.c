@@ -18,6 +18,8 @@ enum { SPARE_VOICES = 4 };
 #define STEAL_FADE_S 0.005
 #define STRIKE_FADE_S 0.03
 #define GAIN_SMOOTHING_S 0.005
+#define RESIDUE_DECAY_S 0.002
+#define RESIDUE_FLOOR 1e-6f
 #define KNEE 0.8f
 
 struct engine {
@@ -29,6 +31,7 @@ struct engine {
     int polyphony, slots; /* notes at once; and with those fading away */
     schedule_t schedule;
     float gain, gain_smoothing;
+    float residue, residue_decay; /* where voices stood that lost their slot in mid-fade: it dies away, or it would click */
     float *tables; /* the instrument's, copied */
     int64_t now;   /* the renderer's own frame */
     _Atomic int64_t frame, faults, stolen_voices, dropped_commands, dropped_echoes, notes;
@@ -113,6 +116,7 @@ engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument
         setting->controls[i] = controls[i].value;
     engine->gain = target_gain(engine);
     engine->gain_smoothing = 1.0f - expf(-1.0f / (float)(GAIN_SMOOTHING_S * network->config.sample_rate));
+    engine->residue_decay = expf(-1.0f / (float)(RESIDUE_DECAY_S * network->config.sample_rate));
     if (!queue_create(&engine->commands, sizeof(command_t), QUEUE_CAPACITY)
         || !queue_create(&engine->echoes, sizeof(echo_t), QUEUE_CAPACITY)
         || !copy_instrument(engine, instrument, network->config.partials) || !create_voices(engine, voices)) {
@@ -166,7 +170,7 @@ static int sounding(const engine_t *engine)
     return count;
 }
 
-/* A slot to play in: an idle one, else that of the voice nearest to the end of its fade. */
+/* A slot to play in: an idle one, else that of the voice nearest to the end of its fade, which leaves its residue. */
 static voice_t *free_slot(engine_t *engine)
 {
     voice_t *nearest = NULL;
@@ -178,6 +182,7 @@ static voice_t *free_slot(engine_t *engine)
             && (!nearest || voice->fade * nearest->fade_step < nearest->fade * voice->fade_step))
             nearest = voice;
     }
+    engine->residue += nearest->heard * nearest->fade;
     return nearest;
 }
 
@@ -299,7 +304,9 @@ static float next_sample(engine_t *engine)
                 count_up(&engine->faults, 1);
         }
     }
-    return sum;
+    float residue = engine->residue * engine->residue_decay;
+    engine->residue = fabsf(residue) > RESIDUE_FLOOR ? residue : 0.0f;
+    return sum + engine->residue;
 }
 
 /* Linear to KNEE, then bent so that full scale is never passed. */

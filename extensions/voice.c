@@ -77,21 +77,22 @@ static double envelope_db(const voice_t *voice, const instrument_t *instrument, 
     const int last = instrument->ages - 1;
     if (last == 0)
         return curve[0];
-    if (age_s >= ages_s[last]) {
+    float age = (float)age_s, share;
+    if (age >= ages_s[last]) {
         double slope = ((double)curve[last] - curve[last - 1]) / ((double)ages_s[last] - ages_s[last - 1]);
         return curve[last] + fmin(slope, 0.0) * (age_s - ages_s[last]);
     }
-    float share;
-    int i = locate(ages_s, instrument->ages, (float)age_s, &share);
+    int i = locate(ages_s, instrument->ages, age, &share);
     return curve[i] + share * (curve[i + 1] - curve[i]);
 }
 
-static double release_db(const voice_t *voice, const setting_t *setting, double release_age_s)
+/* What the damper takes from the voice, dB a sample. */
+static double damping_db(const voice_t *voice, const setting_t *setting)
 {
     double release_s = setting->instrument.release_s[voice->key];
-    if (release_age_s < 0.0 || release_s <= 0.0)
+    if (voice->released < 0 || release_s <= 0.0)
         return 0.0;
-    return NEPER_DB * release_age_s / (release_s * setting->controls[CONTROL_RELEASE]);
+    return NEPER_DB / (release_s * setting->controls[CONTROL_RELEASE] * setting->network->config.sample_rate);
 }
 
 static double seconds(const setting_t *setting, int64_t samples)
@@ -99,13 +100,14 @@ static double seconds(const setting_t *setting, int64_t samples)
     return (double)samples / setting->network->config.sample_rate;
 }
 
-static double loudness_db(const voice_t *voice, const setting_t *setting, int64_t age)
+/* `ahead` samples into this control period. */
+static double loudness_db(const voice_t *voice, const setting_t *setting, int ahead)
 {
-    double release_age_s = voice->released >= 0 ? seconds(setting, age - voice->released) : -1.0;
-    double held_db = envelope_db(voice, &setting->instrument, seconds(setting, age));
+    double held_db = envelope_db(voice, &setting->instrument, seconds(setting, voice->age + ahead));
+    double damped_db = voice->damped_db + ahead * voice->damping_db;
     bool expressive = setting->hears_loudness || setting->network->config.levelled;
     double expression = expressive ? 20.0 * log10(fmax(setting->controls[CONTROL_EXPRESSION], 1e-6)) : 0.0;
-    return fmax(held_db - release_db(voice, setting, release_age_s) + expression, LOUDNESS_FLOOR_DB);
+    return fmax(held_db - damped_db + expression, LOUDNESS_FLOOR_DB);
 }
 
 static note_state_t note_state(const voice_t *voice, const setting_t *setting)
@@ -116,7 +118,7 @@ static note_state_t note_state(const voice_t *voice, const setting_t *setting)
     state.release_age_s = voice->released >= 0 ? seconds(setting, voice->age - voice->released) : -1.0;
     state.note = voice->key + controls[CONTROL_BEND] + 12.0 * log2(controls[CONTROL_TUNE] / 440.0)
                + controls[CONTROL_VIBRATO] * sin(2.0 * PI * VIBRATO_HZ * state.age_s);
-    state.loudness_db = loudness_db(voice, setting, voice->age);
+    state.loudness_db = loudness_db(voice, setting, 0);
     for (int i = 0; i < KNOBS; i++)
         state.knobs[i] = controls[CONTROL_KNOB1 + i];
     return state;
@@ -152,17 +154,15 @@ static void set_level(voice_t *voice, const setting_t *setting)
         return;
     if (voice->age == 0)
         voice->level = (float)features_level(loudness_db(voice, setting, 0));
-    double end = features_level(loudness_db(voice, setting, voice->age + config->control_period));
+    double end = features_level(loudness_db(voice, setting, config->control_period));
     voice->level_step = (float)pow(end / voice->level, 1.0 / config->control_period);
 }
 
 /* Where the voice stands when another needs its place, and whether it has ended. */
 static void judge(voice_t *voice, const setting_t *setting)
 {
-    double age_s = seconds(setting, voice->age);
-    double release_age_s = voice->released >= 0 ? seconds(setting, voice->age - voice->released) : -1.0;
-    voice->standing_db = (float)(envelope_db(voice, &setting->instrument, fmax(age_s, ONSET_S))
-                                 - release_db(voice, setting, release_age_s));
+    double age_s = fmax(seconds(setting, voice->age), ONSET_S);
+    voice->standing_db = (float)(envelope_db(voice, &setting->instrument, age_s) - voice->damped_db);
     if (voice_sounds(voice) && voice->standing_db <= LOUDNESS_FLOOR_DB)
         voice_fade(voice, setting, END_FADE_S);
 }
@@ -172,6 +172,8 @@ static void begin_period(voice_t *voice, const setting_t *setting)
     const wavenet_t *network = setting->network;
     const wavenet_config_t *config = &network->config;
     float conditioning[MAX_CONDITIONING] = {0};
+    voice->damped_db += voice->elapsed * voice->damping_db;
+    voice->damping_db = damping_db(voice, setting);
     note_state_t state = note_state(voice, setting);
     features_conditioning(config->features, config->feature_count, &state, conditioning);
     network->kernels->condition(network, &voice->state, conditioning);
@@ -193,6 +195,7 @@ void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t
     voice->ordinal = ordinal;
     voice->age = voice->elapsed = voice->countdown = 0;
     voice->released = -1;
+    voice->damped_db = voice->damping_db = 0.0;
     voice->fade = 1.0f;
     voice->fade_step = voice->sample = voice->heard = voice->power = 0.0f;
     voice->level = voice->level_step = 1.0f;

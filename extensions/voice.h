@@ -28,6 +28,8 @@ typedef struct {
     uint64_t ordinal;        /* which note of the performance this is: its random stream */
     int64_t age, released;   /* samples since note-on; `age` at note-off, or -1 */
     int countdown, elapsed;  /* samples left in this control period, and gone by */
+    double damped_db;        /* what the damper had taken when this period began */
+    double damping_db;       /* and what it takes each sample of it */
     float standing_db;       /* what stealing and ending go by: the envelope past its onset, less the release */
     float fade, fade_step;   /* gain of a fading voice, and what it loses a sample */
     float sample;            /* x[t-1], de-emphasised, at the network's own level */

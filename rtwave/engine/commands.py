@@ -1,5 +1,7 @@
 """What a player can tell the engine: small frozen records, checked where they are made."""
 
+from numbers import Integral
+
 import msgspec
 
 from ..errors import RtwaveError
@@ -12,7 +14,7 @@ def _require(good: bool, field: str, value: object, expected: str) -> None:
 
 
 def _whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+    return isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high
 
 
 class NoteOn(msgspec.Struct, frozen=True):

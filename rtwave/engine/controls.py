@@ -1,5 +1,7 @@
 """Everything a player can turn: one table, in the order of control_t in extensions/engine.h."""
 
+from numbers import Real
+
 import msgspec
 
 from ..errors import RtwaveError
@@ -17,7 +19,7 @@ class ControlRange(msgspec.Struct, frozen=True):
 
     def check(self, value: float) -> float:
         """Return `value` if it lies in the range, else raise RtwaveError."""
-        if not isinstance(value, int | float) or isinstance(value, bool) or not self.low <= value <= self.high:
+        if not isinstance(value, Real) or isinstance(value, bool) or not self.low <= value <= self.high:
             unit = f" {self.unit}" if self.unit else ""
             raise RtwaveError(f"{self.name} is {value!r}, expected {self.low:g} to {self.high:g}{unit}")
         return float(value)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +36,7 @@ def choose_instruction_set(name: str = "auto") -> str:
 
 
 def _check_whole(name: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not low <= value <= high:
         raise RtwaveError(f"{name} is {value!r}, expected a whole number from {low} to {high}")
 
 
@@ -117,7 +118,9 @@ class Engine:
         _check_whole("tag", tag, 0, 2**32 - 1)
         frame = _NOW if at is None else at
         if not self.native.push([(frame, tag, *_record(command)) for command in commands]):
-            raise RtwaveError(f"command queue is full ({len(commands)} dropped); render before sending more")
+            raise RtwaveError(
+                f"command queue is full ({len(commands)} dropped); render what is queued before sending more"
+            )
 
     def applied(self) -> list[tuple[int, int]]:
         """(tag, model frame) of every tagged command applied since the last call, in order."""

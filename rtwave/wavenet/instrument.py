@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..errors import RtwaveError
+from .features import LOUDNESS_FLOOR_DB
 
 KEYS = 128
 
@@ -72,3 +73,14 @@ class Instrument:
         for name in ("stiffness", "release_s", "temperature"):
             if (getattr(self, name) < 0).any():
                 raise RtwaveError(f"{where}: instrument.{name} is negative somewhere, expected 0 or more")
+        if (self.release_s == 0).any() and not self._dies_away():
+            raise RtwaveError(
+                f"{where}: instrument.envelope_db holds its level to the end, expected it to fall, for keys have no damper"
+            )
+
+    def _dies_away(self) -> bool:
+        """Whether every held note falls below hearing in the end."""
+        if self.envelope_db.shape[-1] < 2:
+            return False
+        last, before = self.envelope_db[..., -1], self.envelope_db[..., -2]
+        return bool(((last < before) | (last <= LOUDNESS_FLOOR_DB)).all())

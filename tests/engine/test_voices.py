@@ -351,3 +351,47 @@ def test_all_sound_off_silences_within_five_milliseconds():
     sound = engine.render(200)
     assert sound[:70].all()
     assert not sound[80:].any()
+
+
+def test_the_last_age_of_a_table_is_inside_it_however_it_rounds():
+    """1.2 is more than its float32 in one comparison and not in another: no cell past the end may be read."""
+    weights = quiet_network(leveling="loudness", sample_rate=1000, control_period=8)
+    weights.instrument.envelope_ages_s = np.array([0.0, 1.2], np.float32)
+    engine = Engine(weights)
+    engine.note_on(60, 100)
+    sound = engine.render(1300)
+    assert np.isfinite(sound).all()
+    assert engine.counters()["faults"] == 0
+
+
+def test_a_longer_release_does_not_bring_a_dying_note_back():
+    weights = quiet_network(instrument=instrument(), leveling="loudness")
+    weights.instrument.envelope_db[:] = -20.0
+    engine = Engine(weights)
+    engine.control("temperature", 0.0)
+    engine.note_on(60, 100, at=0)
+    engine.note_off(60, at=1600)
+    engine.render(1600 + 3200)
+    before = np.abs(engine.render(160)).max()
+    engine.control("release", 20.0)
+    after = np.abs(engine.render(1600)).max()
+    assert before > 0.0
+    assert after < 1.5 * before
+
+
+def test_a_full_chord_struck_again_does_not_click():
+    """More voices fade than there are slots: what is cut in mid-wave leaves a residue that dies away."""
+    weights = quiet_network(leveling="loudness", conditioning=("pitch",))
+    weights.instrument.envelope_db[:] = -30.0
+    steps = []
+    for voices in (8, 32):
+        engine = Engine(weights, voices=voices)
+        engine.control("temperature", 0.0)
+        for key in range(50, 58):
+            engine.note_on(key, 100, at=0)
+            engine.note_on(key, 100, at=4000)
+        engine.render(3990)
+        steps.append(np.abs(np.diff(engine.render(20))).max())
+    assert steps[0] < 2.0 * steps[1] + 1e-4
+    engine.all_sound_off()
+    assert not engine.render(16_000)[-1000:].any()
