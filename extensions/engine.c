@@ -21,6 +21,7 @@ enum { SPARE_VOICES = 4 };
 #define RESIDUE_DECAY_S 0.002
 #define RESIDUE_FLOOR 1e-6f
 #define KNEE 0.8f
+#define LOWEST_HZ 10.0 /* below the lowest key, what a voice plays is an offset and no sound */
 
 struct engine {
     queue_t commands, echoes;
@@ -109,6 +110,7 @@ engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument
     setting_t *setting = &engine->setting;
     setting->network = network;
     setting->seed = seed;
+    setting->centring = (float)exp(-2.0 * PI * LOWEST_HZ / network->config.sample_rate);
     for (int i = 0; i < network->config.feature_count; i++)
         setting->hears_loudness |= network->config.features[i] == FEATURE_LOUDNESS;
     memcpy(engine->ranges, controls, sizeof engine->ranges);

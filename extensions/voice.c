@@ -197,7 +197,7 @@ void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t
     voice->released = -1;
     voice->damped_db = voice->damping_db = 0.0;
     voice->fade = 1.0f;
-    voice->fade_step = voice->sample = voice->heard = voice->power = 0.0f;
+    voice->fade_step = voice->sample = voice->centred = voice->heard = voice->power = 0.0f;
     voice->level = voice->level_step = 1.0f;
     for (int k = 0; k < partials; k++) {
         voice->phases[k] = setting->instrument.onset_phases[key * partials + k];
@@ -311,12 +311,16 @@ float voice_finish(voice_t *voice, const setting_t *setting, bool *fault)
         float drawn = config->gaussian ? draw_gaussian(voice, random, temperature)
                                        : draw_class(voice, config, setting->network->class_values, random, temperature);
         float sample = drawn + config->pre_emphasis * voice->sample;
-        float heard = sample * voice->level;
+        float centred = config->pre_emphasis > 0.0f
+                            ? sample - voice->sample + setting->centring * voice->centred
+                            : sample;
+        float heard = centred * voice->level;
         float share = 1.0f / (float)(POWER_WINDOW_S * config->sample_rate);
         float power = voice->power + share * (heard * heard - voice->power);
         if (!(fabsf(drawn) <= SAMPLE_LIMIT && fabsf(sample) <= SAMPLE_LIMIT && power <= POWER_LIMIT))
             return cut(voice, setting, fault);
         voice->sample = sample;
+        voice->centred = centred;
         voice->heard = heard;
         voice->power = power;
         voice->level *= voice->level_step;

@@ -11,6 +11,7 @@ typedef struct {
     instrument_t instrument;
     float controls[CONTROLS];
     uint64_t seed;
+    float centring;      /* pole of the DC blocker */
     bool hears_loudness; /* the network has a loudness feature, so expression goes there */
 } setting_t;
 
@@ -33,6 +34,7 @@ typedef struct {
     float standing_db;       /* what stealing and ending go by: the envelope past its onset, less the release */
     float fade, fade_step;   /* gain of a fading voice, and what it loses a sample */
     float sample;            /* x[t-1], de-emphasised, at the network's own level */
+    float centred;           /* the same without its mean, which de-emphasis would magnify into a thump */
     float level, level_step; /* from there to the sound's level; the factor by which it grows each sample */
     float heard;             /* the last sample sent */
     float power;             /* mean square of the last milliseconds */

@@ -19,6 +19,8 @@ from rtwave.wavenet.features import (
 from rtwave.wavenet.reference import ReferenceWaveNet
 from rtwave.wavenet.weights import Weights
 
+LOWEST_HZ = 10.0
+
 
 def philox(key: int, low: int, high: int) -> list[int]:
     """Philox4x32-10 in whole numbers."""
@@ -44,7 +46,8 @@ class SlowVoice:
     def __init__(self, weights: Weights, note: int, velocity: int, *, temperature: float = 0.0, seed: int = 0) -> None:
         self.weights, self.config, self.network = weights, weights.config, ReferenceWaveNet(weights)
         self.note, self.velocity, self.temperature, self.seed = note, velocity, temperature, seed
-        self.bend, self.released, self.age, self.last = 0.0, None, 0, 0.0
+        self.bend, self.released, self.age, self.last, self.centred = 0.0, None, 0, 0.0, 0.0
+        self.centring = math.exp(-2.0 * math.pi * LOWEST_HZ / weights.config.sample_rate)
         config, instrument = self.config, weights.instrument
         self.fed = 0.0 if config.output == "gaussian" else config.quantization_channels // 2
         for _ in range(config.receptive_field):
@@ -117,10 +120,12 @@ class SlowVoice:
         else:
             self.fed = int(np.argmax(out))
             drawn = class_values(self.config.quantization_channels)[self.fed]
-        self.last = drawn + self.config.pre_emphasis * self.last
+        sample = drawn + self.config.pre_emphasis * self.last
+        self.centred = self.centring * self.centred + sample - self.last if self.config.pre_emphasis else sample
+        self.last = sample
         self.phases = self.phases + self.turns
         self.age += 1
         self.left -= 1
-        heard = self.last * level(self.db) if self.config.leveling == "loudness" else self.last
+        heard = self.centred * level(self.db) if self.config.leveling == "loudness" else self.centred
         self.db += self.db_step
         return heard

@@ -395,3 +395,16 @@ def test_a_full_chord_struck_again_does_not_click():
     assert steps[0] < 2.0 * steps[1] + 1e-4
     engine.all_sound_off()
     assert not engine.render(16_000)[-1000:].any()
+
+
+def test_an_offset_that_de_emphasis_magnifies_is_not_heard():
+    """A bias of 0.01 would stand at 0.01 / (1 − 0.9) for as long as the note does."""
+    weights = quiet_network(pre_emphasis=0.9, excitation="none", conditioning=())
+    weights.tensors["head.output.weight"][...] = 0.0
+    weights.tensors["head.output.bias"] = np.array([0.01, -9.5], np.float32)
+    engine = Engine(weights)
+    engine.control("temperature", 0.0)
+    engine.note_on(60, 90)
+    sound = engine.render(16_000)
+    assert np.abs(sound).max() > 0.05
+    assert np.abs(sound[8000:]).max() < 1e-4
