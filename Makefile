@@ -4,7 +4,9 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
-SOURCES := setup.py pyproject.toml $(wildcard extensions/*.[chp]* extensions/kernels/*)
+NATIVE := setup.py pyproject.toml $(wildcard extensions/*.h extensions/*.pyx extensions/kernels/*) \
+          $(filter-out extensions/_%,$(wildcard extensions/*.c))
+PACKAGE := $(NATIVE) $(shell find rtwave -name '*.py') $(shell find presets -type f)
 
 .PHONY: play test lint clean
 
@@ -23,15 +25,15 @@ lint: .venv/tests
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
-.venv/player: .venv/bin/python $(SOURCES)
+.venv/player: .venv/bin/python $(PACKAGE)
 	@sh tools/system_packages.sh portaudio
-	$(BIN)/python -m pip install --quiet -e .
+	$(BIN)/python -m pip install --quiet .
 	@touch $@
 
-.venv/tests: .venv/bin/python $(SOURCES)
+.venv/tests: .venv/bin/python $(NATIVE)
 	@sh tools/system_packages.sh portaudio jack
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet -e ".[train,test,tools]"
+	$(BIN)/python -m pip install --quiet -e ".[train,test]"
 	@touch $@ .venv/player
 
 clean:

@@ -7,6 +7,7 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 HERE = "extensions"
 COMMON_FLAGS = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
@@ -61,6 +62,15 @@ def extension(name: str, *sources: str) -> Extension:
     )
 
 
+class BuildPackage(build_py):
+    """build_py that takes the presets along, as rtwave/_presets; a checkout is played from presets/ itself."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            self.copy_tree("presets", f"{self.build_lib}/rtwave/_presets")
+
+
 setup(
     ext_modules=cythonize(
         [
@@ -70,5 +80,5 @@ setup(
         language_level=3,
         compiler_directives={"boundscheck": False, "wraparound": False, "embedsignature": True},
     ),
-    cmdclass={"build_ext": BuildExtension},
+    cmdclass={"build_ext": BuildExtension, "build_py": BuildPackage},
 )

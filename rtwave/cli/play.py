@@ -8,8 +8,9 @@ import typer
 from ..audio.devices import choose_device
 from ..audio.stream import Stream
 from ..errors import RtwaveError
+from ..instrument.midi import choose_port
 from ..instrument.performance import DEFAULT_TAIL_S, Performance, combine
-from ..instrument.scores import Settings, read_score
+from ..instrument.scores import Settings, check_take_path, read_score
 from ..presets import Preset
 from . import options
 from .session import Session
@@ -44,6 +45,7 @@ def play(
       rtwave play --demo
     """
     _check(seconds, score=bool(demo or midi_file), both=bool(demo and midi_file), live=bool(midi_port or virtual))
+    output = choose_device(device)
     settings = Settings(
         preset=preset,
         seed=seed,
@@ -52,12 +54,16 @@ def play(
         gain_db=gain_db,
         transpose=transpose,
         channel=options.channel_index(channel),
+        sample_rate=output.sample_rate,
     )
-    output = choose_device(device)
     score = read_score(midi_file) if midi_file else None
-    performance = Performance(combine(settings, score and score.settings), sample_rate=output.sample_rate)
+    performance = Performance(combine(settings, score and score.settings))
     if demo:
         score = read_score(_demo(performance.preset))
+    if midi_port:
+        choose_port(midi_port)  # a slip of the pen is told before an earlier recording is overwritten
+    if record_midi:
+        check_take_path(record_midi)
     stream = Stream(performance.engine, output, block_size=block_size, latency_ms=latency_ms, record=record)
     with Session(performance, stream, record_midi, seconds) as session:
         if score:

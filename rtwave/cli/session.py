@@ -23,6 +23,9 @@ INTERVAL_S = 0.05
 STATUS_EVERY = 4
 """Rounds of INTERVAL_S between two status lines."""
 
+SAVE_EVERY = 200
+"""Rounds between two savings of the take, so that whatever kills the program leaves most of it."""
+
 ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 FADE_OUT_S = 0.15
@@ -50,12 +53,6 @@ class Session:
         self._started = False
 
     def __enter__(self) -> "Session":
-        if self._take:
-            try:
-                self._take.save(self._record_midi, 0)  # an unwritable path is told now, not after an hour's playing
-            except RtwaveError:
-                self._stream.stop()
-                raise
         signals = [getattr(signal, name) for name in ENDING_SIGNALS if hasattr(signal, name)]
         self._handlers = {number: signal.signal(number, self._stop) for number in signals}
         return self
@@ -72,8 +69,11 @@ class Session:
             f"played {seconds:.1f} s: {counters['underflows']} underflows, {counters['starved_frames']} starved frames"
         )
         if self._take:
-            # a score's take ends with the score, so that its last notes are let go where they were
-            self._take.save(self._record_midi, min(self._engine.frame, self._score_end))
+            self._save_take()
+
+    def _save_take(self) -> None:
+        # a score's take ends with the score, so that its last notes are let go where they were
+        self._take.save(self._record_midi, min(self._engine.frame, self._score_end))
 
     def play_score(self, score: Score, tail_s: float) -> None:
         """Play a score until it has rung out."""
@@ -84,8 +84,9 @@ class Session:
         for _ in self._rounds():
             sequencer.feed()
             if sequencer.finished:
-                time.sleep(FADE_OUT_S)
                 break
+        self._engine.all_sound_off()  # interrupted, it would end in a click
+        time.sleep(FADE_OUT_S)
 
     def play_live(self, midi_port: str | None, virtual: bool) -> None:
         """Play what comes from a MIDI port, or from the computer's keys where there is none."""
@@ -107,7 +108,10 @@ class Session:
             return source
         missing = list_ports()[1] or "no MIDI port"
         if not Keyboard.available():
-            self._status.note(f"{missing}, and no terminal to type in: try --demo or --virtual")
+            words = f"{missing}, and no terminal to type in: try --demo or --virtual"
+            if self._last_frame == math.inf:
+                raise RtwaveError(words)
+            self._status.note(words)
             return None
         self._status.note(f"{missing}: listening to the computer's keys")
         self._status.note(HELP)
@@ -131,6 +135,8 @@ class Session:
                 problem = self._stream.problem
                 if problem:
                     self._status.note(f"rtwave: {problem}")
+            if self._take and turn % SAVE_EVERY == SAVE_EVERY - 1:
+                self._save_take()
             if turn % STATUS_EVERY == STATUS_EVERY - 1:
                 self._status.show(describe(self._stream.counters(), self._engine.active_voices))
             if self._stopping.wait(INTERVAL_S) or self._engine.frame >= self._last_frame:

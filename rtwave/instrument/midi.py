@@ -4,15 +4,14 @@ Messages are polled from a thread of our own. RtMidi's callback would run Python
 stall the whole graph.
 """
 
-import contextlib
-import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import rtmidi
 
 from ..errors import RtwaveError
+from ..quiet import quiet_stderr
 from .messages import Message, Parser
 
 CLIENT_NAME = "rtwave-midi"
@@ -111,7 +110,7 @@ def _clients() -> tuple[list[tuple[int, rtmidi.MidiIn]], str | None]:
 
 
 def _client(api: int) -> rtmidi.MidiIn:
-    with _quiet_stderr():
+    with quiet_stderr():
         return rtmidi.MidiIn(api, CLIENT_NAME, QUEUE_MESSAGES)
 
 
@@ -122,16 +121,3 @@ def _virtual_client() -> rtmidi.MidiIn:
     for _, client in clients[1:]:
         client.delete()
     return clients[0][1]
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """ALSA's and JACK's libraries write their own complaints to stderr; what failed is ours to say."""
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -19,15 +19,16 @@ class Performance:
     """A preset, an engine at frame 0 and a performer.
 
     `settings` as in a take, None fields standing for the preset's own values, seed 0, no transposition, all channels;
-    the attribute `settings` has none left. `sample_rate` in Hz, None for the preset's own.
+    the attribute `settings` has none left but `channel`.
     """
 
-    def __init__(self, settings: Settings, sample_rate: int | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         preset: Preset = load_preset(settings.preset or DEFAULT_PRESET)
         preset = preset.with_playing(temperature=settings.temperature, gain_db=settings.gain_db)
         playing = preset.playing
         voices = playing.polyphony if settings.voices is None else settings.voices
         self.preset = preset
+        self.engine = Engine(preset, voices=voices, seed=settings.seed or 0, sample_rate=settings.sample_rate)
         self.settings = msgspec.structs.replace(
             settings,
             preset=_findable(settings.preset or DEFAULT_PRESET),
@@ -36,6 +37,7 @@ class Performance:
             temperature=playing.temperature,
             gain_db=playing.gain_db,
             transpose=settings.transpose or 0,
+            sample_rate=self.engine.sample_rate,
         )
         self.performer = Performer(
             temperature=playing.temperature,
@@ -44,7 +46,6 @@ class Performance:
             transpose=self.settings.transpose,
             velocity_curve=playing.velocity_curve,
         )
-        self.engine = Engine(preset, voices=voices, seed=self.settings.seed, sample_rate=sample_rate)
 
     def sequencer(self, score: Score, tail_s: float = DEFAULT_TAIL_S, take: Take | None = None) -> Sequencer:
         """A sequencer that plays `score` on this engine."""

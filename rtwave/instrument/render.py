@@ -44,7 +44,7 @@ def render_midi(
     """Render a MIDI file; returns float32 samples (frames,) and writes them to `out` (.wav or .flac) where given.
 
     What is None comes from the file if it is a take of rtwave's, else from the preset. `temperature` 0..2, `gain_db`
-    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz (None: the preset's own), `tail_s` seconds
+    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz, `tail_s` seconds
     to ring out at most. `progress` is called with the seconds done. Raises RtwaveError with one line.
     """
     score = read_score(path)
@@ -56,10 +56,11 @@ def render_midi(
         gain_db=gain_db,
         transpose=transpose,
         channel=channel,
+        sample_rate=sample_rate,
     )
     if out is not None:
         check_audio_path(out)
-    performance = Performance(combine(asked, score.settings), sample_rate)
+    performance = Performance(combine(asked, score.settings))
     engine = performance.engine
     blocks = []
     for block in render_score(performance, score, tail_s):

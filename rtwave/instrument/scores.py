@@ -1,5 +1,6 @@
 """MIDI files in and out: scores to be played, and takes of what was played, at exact model frames."""
 
+import os
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ LONGEST_S = 86_400
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a take was played with; travels in it as a text event, so that a render of it gives the same samples.
 
-    None stands for what the preset says; `channel` 0..15 or None for all.
+    None stands for what the preset says; `channel` 0..15 or None for all; `sample_rate` in Hz.
     """
 
     preset: str | None = None
@@ -28,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gain_db: float | None = None
     transpose: int | None = None
     channel: int | None = None
+    sample_rate: int | None = None
 
 
 class Score(NamedTuple):
@@ -132,10 +134,21 @@ class Take:
             previous = now
         track.append(mido.MetaMessage("end_of_track", time=end_frame - previous))
         midi = mido.MidiFile(type=0, ticks_per_beat=ticks_per_beat, tracks=[track])
+        temporary = Path(path).with_suffix(".partial")
         try:
-            midi.save(path)
+            midi.save(temporary)
+            temporary.replace(path)
         except OSError as error:
             raise RtwaveError(f"{path}: the take cannot be written ({error.strerror}); name another file") from None
+
+
+def check_take_path(path: str | Path) -> None:
+    """Raise RtwaveError unless a take can be written to `path`; nothing there is touched."""
+    path = Path(path).absolute()
+    if path.suffix.lower() not in (".mid", ".midi"):
+        raise RtwaveError(f"{path}: unknown kind of take, expected a name that ends in .mid")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise RtwaveError(f"{path}: the take cannot be written there; name another file")
 
 
 def _tick_of(model_rate: int) -> tuple[int, int]:

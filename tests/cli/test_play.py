@@ -55,6 +55,23 @@ def test_recording_that_cannot_be_written_is_one_line_and_the_music_goes_on(rtwa
     assert "played " in err
 
 
+def test_with_nothing_to_listen_to_it_does_not_wait_for_ever(rtwave, bell):
+    code, _, err = rtwave("play", "--preset", bell, "--device", "null")
+    assert code == 1
+    assert "try --demo or --virtual" in err
+
+
+def test_a_slip_of_the_pen_leaves_earlier_takes_alone(rtwave, bell, tmp_path):
+    for name in ("take.wav", "take.mid"):
+        (tmp_path / name).write_bytes(b"precious")
+    records = ["--record", tmp_path / "take.wav", "--record-midi", tmp_path / "take.mid"]
+    assert rtwave("play", "--preset", bell, "--device", "null", "--midi-port", "nosuch", *records)[0] == 1
+    records[-1] = tmp_path / "nosuch" / "take.mid"
+    assert rtwave("play", "--preset", bell, "--device", "null", "--seconds", 0.1, *records)[0] == 1
+    for name in ("take.wav", "take.mid"):
+        assert (tmp_path / name).read_bytes() == b"precious"
+
+
 def test_without_midi_port_or_terminal_it_says_so(rtwave, bell):
     code, _, err = rtwave("play", "--preset", bell, "--device", "null", "--seconds", 0.1)
     assert code == 0

@@ -82,6 +82,14 @@ def test_take_renders_as_it_was_played(song, bell, tmp_path):
     assert np.abs(played).max() > 0.01
 
 
+def test_a_take_is_rendered_at_the_rate_it_was_played_at(song, bell, tmp_path):
+    settings = Settings(preset=str(bell), sample_rate=44_100)
+    take = Take(16_000, Performance(settings).settings)
+    take.save(tmp_path / "take.mid", 16_000)
+    assert len(render_midi(tmp_path / "take.mid")) >= 44_100
+    assert len(render_midi(tmp_path / "take.mid", sample_rate=16_000)) < 44_100
+
+
 def test_notes_without_end_are_cut_after_the_tail(bell, tmp_path):
     track = mido.MidiTrack([mido.Message("note_on", note=60, velocity=64), mido.MetaMessage("end_of_track", time=48)])
     mido.MidiFile(type=0, tracks=[track]).save(tmp_path / "song.mid")
