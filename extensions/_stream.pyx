@@ -25,7 +25,6 @@ cdef extern from "ring.h":
     size_t ring_fill(const ring_t *)
     size_t ring_write(ring_t *, const float *, size_t)
     size_t ring_read(ring_t *, float *, size_t)
-    size_t ring_discard(ring_t *, size_t)
 
 
 cdef extern from "stream.h":
@@ -141,10 +140,6 @@ cdef class Ring:
         result = np.empty(frames, np.float32)
         cdef float[::1] target = result
         return result[:ring_read(&self.ring, &target[0], frames) if frames else 0]
-
-    def discard(self, size_t frames):
-        """Drop up to `frames`; returns how many there were."""
-        return ring_discard(&self.ring, frames)
 
 
 cdef class NativeStream:

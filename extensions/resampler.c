@@ -135,7 +135,7 @@ int resampler_read(resampler_t *resampler, float *output, int frames) {
                 even += filter[tap] * oldest[tap];
                 odd += filter[tap + 1] * oldest[tap + 1];
             }
-            output[count] = even + odd;
+            output[count] = fminf(fmaxf(even + odd, -1.0f), 1.0f); /* between samples a wave may pass full scale */
         } else {
             output[count] = *newest;
         }

@@ -25,7 +25,11 @@ static inline int ring_init(ring_t *ring, size_t frames) {
     ring->capacity = 1;
     while (ring->capacity < frames)
         ring->capacity *= 2;
-    ring->data = calloc(ring->capacity, sizeof(float));
+    ring->data = malloc(ring->capacity * sizeof(float));
+    /* Pages exist once they are written: here, and not in an audio callback. Volatile, or this would become calloc. */
+    volatile float *data = ring->data;
+    for (size_t i = 0; data && i < ring->capacity; i++)
+        data[i] = 0.0f;
     atomic_init(&ring->written, 0);
     atomic_init(&ring->read, 0);
     return ring->data != NULL;
@@ -64,15 +68,6 @@ static inline size_t ring_read(ring_t *ring, float *target, size_t frames) {
     size_t first = count < ring->capacity - start ? count : ring->capacity - start;
     memcpy(target, ring->data + start, first * sizeof(float));
     memcpy(target + first, ring->data, (count - first) * sizeof(float));
-    atomic_store_explicit(&ring->read, read + count, memory_order_release);
-    return count;
-}
-
-/* Reader: drop up to `frames`; returns how many there were. */
-static inline size_t ring_discard(ring_t *ring, size_t frames) {
-    size_t read = atomic_load_explicit(&ring->read, memory_order_relaxed);
-    size_t fill = atomic_load_explicit(&ring->written, memory_order_acquire) - read;
-    size_t count = frames < fill ? frames : fill;
     atomic_store_explicit(&ring->read, read + count, memory_order_release);
     return count;
 }

@@ -40,7 +40,6 @@ struct stream_t {
     float slice[SLICE_FRAMES];
 
     /* Written by the callback. */
-    atomic_llong late_frames; /* due already, not rendered yet: they are dropped as they come, so latency stays */
     atomic_llong host_block_frames; /* the largest block asked for */
     atomic_llong callbacks, frames, underflows, starved_frames, lowest_fill_frames, record_dropped_frames;
     atomic_llong last_callback_ns;
@@ -66,6 +65,8 @@ static void add(atomic_llong *counter, int64_t amount) { set(counter, get(counte
 static int64_t at_most(int64_t value, int64_t limit) { return value < limit ? value : limit; }
 static int64_t at_least(int64_t value, int64_t limit) { return value > limit ? value : limit; }
 
+static int ring_lock(const ring_t *ring) { return memory_lock(ring->data, ring->capacity * sizeof(float)); }
+
 stream_t *stream_create(const stream_options_t *options) {
     stream_t *stream = calloc(1, sizeof *stream);
     if (!stream)
@@ -74,16 +75,15 @@ stream_t *stream_create(const stream_options_t *options) {
     stream->device_chunk_frames = (int)at_least((int64_t)CHUNK_FRAMES * options->device_rate / options->model_rate, 1);
     stream->device_chunk = calloc(stream->device_chunk_frames, sizeof(float));
     stream->resampler = resampler_create(options->model_rate, options->device_rate);
-    int64_t target = at_least(options->target_frames, 2 * HOST_BLOCK_MAX);
     int good = doorbell_init(&stream->room);
-    good &= ring_init(&stream->ring, target + options->device_rate + stream->device_chunk_frames);
+    good &= ring_init(&stream->ring, at_least(options->target_frames, 2 * HOST_BLOCK_MAX));
     good &= ring_init(&stream->recording, options->record_frames);
     if (!good || !stream->device_chunk || !stream->resampler) {
         stream_destroy(stream);
         return NULL;
     }
-    stream->memory_locked = memory_lock(stream, sizeof *stream) &&
-                            memory_lock(stream->ring.data, stream->ring.capacity * sizeof(float));
+    stream->memory_locked =
+        memory_lock(stream, sizeof *stream) && ring_lock(&stream->ring) && ring_lock(&stream->recording);
     atomic_init(&stream->running, true);
     atomic_init(&stream->priority, -1);
     set(&stream->lowest_fill_frames, -1);
@@ -128,7 +128,7 @@ void stream_produce(stream_t *stream) {
     atomic_store(&stream->priority, thread_raise_priority());
     denormals_t before = denormals_flush();
     while (atomic_load(&stream->running)) {
-        int64_t wanted = fill_target(stream) + get(&stream->late_frames) - (int64_t)ring_fill(&stream->ring);
+        int64_t wanted = fill_target(stream) - (int64_t)ring_fill(&stream->ring);
         if (wanted > 0)
             render_chunk(stream, (int)at_most(wanted, stream->device_chunk_frames));
         else
@@ -145,11 +145,10 @@ static void start_tail(stream_t *stream) {
     stream->rise_left = 0;
 }
 
-/* Take up to `frames` that are due from the ring into the slice; returns how many sound. */
-static int take_due(stream_t *stream, int frames) {
-    int64_t late = get(&stream->late_frames);
-    if (late > 0)
-        late -= (int64_t)ring_discard(&stream->ring, (size_t)late);
+/* Take up to `frames` from the ring into the slice; returns how many sound.
+   After starving, what is rendered late is played late: live commands apply to the next frame rendered, so the ring's
+   target fill remains their delay. Half of it must be there to go on, or every block of an overload would break off. */
+static int take(stream_t *stream, int frames) {
     int64_t fill = (int64_t)ring_fill(&stream->ring), target = fill_target(stream);
     if (atomic_load_explicit(&stream->closing, memory_order_relaxed) && stream->phase != CLOSED) {
         if (stream->phase == PLAYING)
@@ -158,17 +157,13 @@ static int take_due(stream_t *stream, int frames) {
     }
     if (stream->phase == WAITING && fill >= target) {
         stream->phase = PLAYING;
-    } else if (stream->phase == STARVING && late == 0 && fill >= at_least(frames, target / 2)) {
+    } else if (stream->phase == STARVING && fill >= target / 2) {
         stream->phase = PLAYING;
         stream->rise_left = STREAM_FADE_FRAMES;
     }
     int taken = stream->phase == PLAYING ? (int)ring_read(&stream->ring, stream->slice, frames) : 0;
-    if (taken < frames && (stream->phase == PLAYING || stream->phase == STARVING)) {
+    if (stream->phase == PLAYING || stream->phase == STARVING)
         add(&stream->starved_frames, frames - taken);
-        /* Past a second the producer has not been late but absent: catching up would only prolong the silence. */
-        late = at_most(late + frames - taken, stream->options.device_rate);
-    }
-    set(&stream->late_frames, late);
     return taken;
 }
 
@@ -206,7 +201,7 @@ static void meter(stream_t *stream, int frames) {
 }
 
 static void play_slice(stream_t *stream, float *output, int frames) {
-    int taken = take_due(stream, frames);
+    int taken = take(stream, frames);
     int sent = stream->phase == WAITING ? 0 : stream->phase == CLOSED ? stream->tail_left : frames;
     sent = (int)at_most(sent, frames);
     fade(stream, taken, frames);

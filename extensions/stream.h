@@ -41,7 +41,7 @@ typedef struct {
     int64_t now_ns; /* on the same clock */
     int64_t steps[STREAM_STEP_BUCKETS]; /* model frames by render time */
     int priority; /* PRIORITY_... of realtime.h; -1 before the producer has started */
-    int memory_locked;
+    int memory_locked; /* the stream and its rings, all of them */
 } stream_counters_t;
 
 stream_t *stream_create(const stream_options_t *options); /* NULL when memory is short */

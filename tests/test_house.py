@@ -1,6 +1,7 @@
 """The house rules that imports can show: arrows point one way, and each path carries only its own luggage."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,12 @@ PACKAGE = Path(__file__).parents[1] / "rtwave"
 
 ALLOWED = {
     "errors": set(),
+    "quiet": set(),
     "wavenet": {"errors"},
     "engine": {"errors", "wavenet", "_engine", "_stream"},
     "presets": {"errors", "wavenet"},
-    "audio": {"errors", "engine", "_stream"},
-    "instrument": {"errors", "engine", "presets"},
+    "audio": {"errors", "quiet", "engine", "_stream"},
+    "instrument": {"errors", "quiet", "engine", "presets"},
     "training": {"errors", "wavenet", "engine", "presets"},
     "cli": {"errors", "wavenet", "engine", "presets", "audio", "instrument", "training"},
     "__main__": {"cli"},
@@ -101,3 +103,18 @@ def test_training_never_imports_audio_or_midi():
 
 def test_the_first_sound_waits_for_no_progress_bar():
     assert not modules_after(PLAYING) & {"rich", "soundfile"}
+
+
+def test_rooms_and_files_are_there_without_being_imported_first():
+    pytest.importorskip("torch")
+    modules_after("import rtwave\nrtwave.wavenet.network.WaveNet, rtwave.engine.Engine, rtwave.presets.load_preset")
+
+
+def test_the_package_alone_imports_nothing_heavy():
+    assert not modules_after("import rtwave, rtwave.wavenet") & (TRAINING_LIBRARIES | PLAYING_LIBRARIES | {"numpy"})
+
+
+@pytest.mark.parametrize("module", ["rtwave", "rtwave.wavenet"])
+def test_an_unknown_name_is_an_attribute_error(module):
+    with pytest.raises(AttributeError, match="has no attribute 'colour'"):
+        importlib.import_module(module).colour  # noqa: B018

@@ -1,16 +1,15 @@
 """Where sound can go: PortAudio's outputs, and a clocked silence where there is none."""
 
-import contextlib
 import ctypes
 import ctypes.util
 import os
 import sys
-from collections.abc import Iterator
 from types import ModuleType
 
 import msgspec
 
 from ..errors import RtwaveError
+from ..quiet import quiet_stderr
 
 _JACK = "JACK Audio Connection Kit"
 _MISSING = "PortAudio is missing (Debian, Ubuntu: apt-get install libportaudio2)"
@@ -44,20 +43,6 @@ class OutputDevice(msgspec.Struct, frozen=True):
         return f"{self.host_api}: {self.name}"
 
 
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Send what C libraries write to file descriptor 2 nowhere: ALSA and JACK tell every device they did not find."""
-    sys.stderr.flush()
-    with open(os.devnull, "w") as nowhere:
-        saved = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-
-
 def _name_jack_client() -> None:
     """Let JACK show our ports as `rtwave:...`: PortAudio takes the name only before it starts."""
     path = ctypes.util.find_library("portaudio")
@@ -76,7 +61,7 @@ def portaudio() -> ModuleType:
     if "sounddevice" not in sys.modules:
         _name_jack_client()
     try:
-        with _quiet_stderr():
+        with quiet_stderr():
             import sounddevice
     except OSError:
         raise RtwaveError(f"{_MISSING}; --device null plays without sound") from None
@@ -88,7 +73,7 @@ def list_devices() -> list[OutputDevice]:
     looked_before = "sounddevice" in sys.modules
     sounddevice = portaudio()
     if looked_before and not open_streams:
-        with _quiet_stderr():
+        with quiet_stderr():
             sounddevice._terminate()
             sounddevice._initialize()
     host_apis = sounddevice.query_hostapis()

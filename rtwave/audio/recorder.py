@@ -1,5 +1,7 @@
 """A take on disk: exactly the samples that were sent, in a file that is whole at every moment."""
 
+import contextlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +77,14 @@ class Recorder:
 
     def _give_up(self, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or "could not be written; is the disk full?"
-        kept = f"{self.frames / self.sample_rate:.1f} s are kept" if self.frames else "nothing is recorded"
+        whole = self.frames and os.path.exists(self.path)
+        kept = f"{self.frames / self.sample_rate:.1f} s are kept" if whole else "nothing is recorded"
         self.problem = f"{self.path}: {reason}; {kept}, the music goes on"
         opened = self._file is not None
         self.close()
         if opened and self._flac:
-            self._note_flac_length(failed=True)
+            with contextlib.suppress(OSError):  # the file itself may be what is missing
+                self._note_flac_length(failed=True)
 
     def _note_flac_length(self, failed: bool = False) -> None:
         """Write into STREAMINFO how many samples stand in whole blocks: libFLAC itself does so only at the end.

@@ -1,8 +1,10 @@
 """A live stream: the engine's samples to an output, a recorder beside it, and the figures that tell how it goes."""
 
 import atexit
+import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import numpy as np
 
 from .._stream import NativeStream
 from ..errors import RtwaveError
+from ..quiet import quiet_stderr
 from . import devices
 from .devices import OutputDevice
 from .recorder import Recorder
@@ -72,19 +75,19 @@ class Stream:
         if record:  # last, for it empties a file that is there
             try:
                 self.recorder = Recorder(record, self.sample_rate)
-            except RtwaveError:
+            except BaseException:
                 if self._output is not None:
                     self._close_output()
                 raise
         self._threads: list[threading.Thread] = []
         self._writer: threading.Thread | None = None
         self._ended = threading.Event()
-        self._busy_ns = self._read_ns = 0
+        self._busy_ns = self._read_ns = self._started_ns = 0
 
     def _open_output(self) -> Any:
         sounddevice = devices.portaudio()
         try:
-            with devices._quiet_stderr():
+            with quiet_stderr():
                 output = sounddevice._StreamBase(
                     "output",
                     device=self.device.index,
@@ -104,13 +107,12 @@ class Stream:
             ) from None
         devices.open_streams.add(output)
         # Started now, for when Python exits no thread can be.
-        self._closer = threading.Thread(target=self._close_when_told, name="rtwave closer", daemon=True)
+        self._closer = threading.Thread(
+            target=_close_when_told, args=(self._closing, output), name="rtwave closer", daemon=True
+        )
         self._closer.start()
+        weakref.finalize(self, self._closing.set).atexit = False  # a stream that is dropped lets go of its device
         return output
-
-    def _close_when_told(self) -> None:
-        self._closing.wait()
-        self._output.close()
 
     def _close_output(self) -> None:
         self._closing.set()
@@ -120,8 +122,6 @@ class Stream:
             _abandoned.append(self)
             atexit.unregister(devices.portaudio()._exit_handler)
             self._cut_off = True
-        else:
-            devices.open_streams.discard(self._output)
 
     def start(self) -> None:
         """Begin to play; returns at once."""
@@ -144,6 +144,7 @@ class Stream:
             except devices.portaudio().PortAudioError as error:
                 self.stop()
                 raise RtwaveError(f"{self.description} does not start: {error}; free it or choose another") from None
+        self._started_ns = self._native.counters()["now_ns"]
 
     def stop(self) -> None:
         """Fade out, close the output and finish the recording; more than once does no harm.
@@ -200,8 +201,8 @@ class Stream:
     def alive(self) -> bool:
         """False once the output has asked for nothing for a second: unplugged, or its server ended."""
         counters = self._native.counters()
-        silent_s = (counters["now_ns"] - counters["last_callback_ns"]) / 1e9
-        playing = counters["callbacks"] and not self._ended.is_set()
+        silent_s = (counters["now_ns"] - max(counters["last_callback_ns"], self._started_ns)) / 1e9
+        playing = self._started_ns and not self._ended.is_set()
         return not (self._cut_off or (playing and silent_s > _SILENCE_LIMIT_S))
 
     @property
@@ -210,7 +211,7 @@ class Stream:
         if self.recorder and self.recorder.problem:
             return self.recorder.problem
         if not self.alive:
-            return f"{self.description} asks for sound no more: unplugged, or its server ended; play again to reconnect"
+            return f"{self.description} asks for no sound: unplugged, or its server ended; play again to reconnect"
         counters = self._native.counters()
         if counters["record_dropped_frames"]:
             missing_s = counters["record_dropped_frames"] / self.sample_rate
@@ -223,11 +224,12 @@ class Stream:
         counters = self._native.counters()
         lines = []
         if counters["priority"] == 1:
-            lines.append("no real-time priority (SCHED_FIFO): the engine runs at a raised one")
+            lines.append(f"no real-time priority (SCHED_FIFO), only a raised one{_grant('rtprio 70')}")
         elif counters["priority"] == 0:
-            lines.append("no real-time priority, nor a raised one: a busy computer may make the sound break up")
+            lines.append(f"no real-time priority: a busy computer may make the sound break up{_grant('rtprio 70')}")
         if not counters["memory_locked"]:
-            lines.append("the stream's memory cannot be locked: heavy swapping may make the sound break up")
+            swapping = "the stream's rings cannot all be locked in memory: swapping may make the sound break up"
+            lines.append(swapping + _grant("memlock unlimited"))
         return lines
 
     def counters(self) -> dict[str, Any]:
@@ -250,6 +252,18 @@ class Stream:
             "cpu_share": spent_ns / max(elapsed_ns, 1),
             "peak": self._native.take_peak(),
         }
+
+
+def _close_when_told(closing: threading.Event, output: Any) -> None:
+    """The closer's body: it knows nothing of the Stream, or no Stream would ever be dropped."""
+    closing.wait()
+    output.close()
+    devices.open_streams.discard(output)
+
+
+def _grant(limit: str) -> str:
+    """How to be granted it, where that is known."""
+    return f"; add '@audio - {limit}' to /etc/security/limits.d/audio.conf" if sys.platform == "linux" else ""
 
 
 def _step_percentiles(steps: np.ndarray) -> dict[str, float]:

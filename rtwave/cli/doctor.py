@@ -15,6 +15,7 @@ from . import options
 MEASURED_VOICES = 4
 MEASURED_S = 0.2
 MEASURED_KEYS = (48, 55, 60, 64)
+LOCKED_BYTES = 5 << 20  # a stream that records at 96 kHz
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ def _priority() -> list[Finding]:
     except OSError as error:
         words = (
             f"real-time priority is refused ({error.strerror}): a busy machine may make drop-outs; "
-            "grant it with an rtprio line in /etc/security/limits.d"
+            "add '@audio - rtprio 70' to /etc/security/limits.d/audio.conf"
         )
         return [Finding("priority", False, words)]
     os.sched_setscheduler(0, policy, parameters)
@@ -85,9 +86,12 @@ def _memory_lock() -> list[Finding]:
     except ImportError:  # Windows
         return []
     limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    if limit == resource.RLIM_INFINITY or limit >= 64 << 20 or os.geteuid() == 0:
-        return [Finding("memory", True, "memory can be locked against swapping")]
-    words = f"only {limit >> 10} KiB can be locked against swapping; raise memlock in /etc/security/limits.d"
+    if limit == resource.RLIM_INFINITY or limit >= LOCKED_BYTES or os.geteuid() == 0:
+        return [Finding("memory", True, "the sound's buffers can be locked against swapping")]
+    words = (
+        f"only {limit >> 10} KiB can be locked against swapping, too little for the buffers of sound and recording; "
+        "add '@audio - memlock unlimited' to /etc/security/limits.d/audio.conf"
+    )
     return [Finding("memory", False, words)]
 
 

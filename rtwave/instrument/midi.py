@@ -8,7 +8,10 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-import rtmidi
+try:
+    import rtmidi
+except ImportError:  # python-rtmidi has no wheels beyond Python 3.12
+    rtmidi = None
 
 from ..errors import RtwaveError
 from ..quiet import quiet_stderr
@@ -17,6 +20,7 @@ from .messages import Message, Parser
 CLIENT_NAME = "rtwave-midi"
 POLL_INTERVAL_S = 0.001
 QUEUE_MESSAGES = 16_384
+MISSING = "no MIDI ports, for python-rtmidi is not installed (pip has it ready-made for Python 3.11 and 3.12)"
 
 
 class Port(NamedTuple):
@@ -97,8 +101,10 @@ class MidiInput:
                 self._hear(message)
 
 
-def _clients() -> tuple[list[tuple[int, rtmidi.MidiIn]], str | None]:
+def _clients() -> tuple[list[tuple[int, "rtmidi.MidiIn"]], str | None]:
     """A client in every MIDI system that answers, and one line on what was tried when there is none."""
+    if rtmidi is None:
+        return [], MISSING
     clients, tried = [], []
     for api in rtmidi.get_compiled_api():
         try:
@@ -109,15 +115,17 @@ def _clients() -> tuple[list[tuple[int, rtmidi.MidiIn]], str | None]:
     return clients, None if clients else f"no MIDI system answers (tried {'; '.join(tried)})"
 
 
-def _client(api: int) -> rtmidi.MidiIn:
+def _client(api: int) -> "rtmidi.MidiIn":
+    if rtmidi is None:
+        raise RtwaveError(MISSING)
     with quiet_stderr():
         return rtmidi.MidiIn(api, CLIENT_NAME, QUEUE_MESSAGES)
 
 
-def _virtual_client() -> rtmidi.MidiIn:
+def _virtual_client() -> "rtmidi.MidiIn":
     clients, problem = _clients()
     if problem:
-        raise RtwaveError(f"no virtual MIDI port: {problem}")
+        raise RtwaveError(f"no virtual MIDI port can be opened: {problem}")
     for _, client in clients[1:]:
         client.delete()
     return clients[0][1]

@@ -49,9 +49,14 @@ class Rig:
         """So many blocks, the ring full before each."""
         sent = []
         for _ in range(blocks):
-            self.source.wait_for(self.native.counters()["frames"] + TARGET)
+            self.fill()
             sent.append(self.native.callback(BLOCK)[:, 0])
         return np.concatenate(sent)
+
+    def fill(self):
+        """Wait until the ring is full."""
+        counters = self.native.counters()
+        self.source.wait_for(counters["frames"] - counters["starved_frames"] + TARGET)
 
     def starve(self, blocks):
         """So many blocks while the source stands still."""
@@ -102,8 +107,8 @@ def test_host_blocks_larger_than_the_target_raise_it():
         assert rig.native.counters()["target_frames"] == 6000
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 40])
-def test_starvation_fades_out_counts_and_resumes_in_its_place(blocks):
+@pytest.mark.parametrize("blocks", [1, 2, 500])
+def test_starvation_fades_out_counts_and_resumes_where_it_stopped(blocks):
     with Rig() as rig:
         before = np.concatenate([rig.begin(), rig.play(3)])
         rig.source.wait_for(len(before) + TARGET)
@@ -117,11 +122,12 @@ def test_starvation_fades_out_counts_and_resumes_in_its_place(blocks):
 
         rig.source.release()
         after = rig.play(4)
-        position = len(before) + TARGET + blocks * BLOCK
-        expected = tone(len(after), position)
+        expected = tone(len(after), len(before) + TARGET)
         assert np.array_equal(after[FADE:], expected[FADE:])
         assert np.abs(after[:FADE]).max() < np.abs(expected).max()
         assert rig.native.counters()["starved_frames"] == blocks * BLOCK
+        rig.fill()
+        assert rig.source.frames == len(before) + TARGET + len(after) + TARGET  # as late as it was before
         sent = np.concatenate([before, drained, silent, after])
         assert np.abs(np.diff(sent)).max() <= TONE_SLOPE + 0.5 / FADE
 
@@ -136,15 +142,27 @@ def test_stall_in_mid_block_keeps_the_samples_that_were_there():
         assert rig.native.counters()["starved_frames"] == 50
 
 
-def test_producer_gone_for_more_than_a_second_is_not_caught_up_with():
+@pytest.mark.parametrize("load", [10 / 9, 5 / 4, 2])
+def test_overload_leaves_what_can_be_rendered_sounding_and_ends_with_the_load(load):
+    """`load`: the time it takes to render a frame, in frames."""
+    block, blocks = TARGET // 2, 300
     with Rig() as rig:
-        rig.begin()
+        sent = [rig.begin()]
         rig.source.wait_for(BLOCK + TARGET)
         rig.source.hold()
-        rig.starve(4 * RATE // BLOCK)
+        for _ in range(blocks):
+            sent.append(rig.native.callback(block)[:, 0])
+            rig.source.advance(rendered := round(block / load))
+        starved = rig.native.counters()["starved_frames"]
+        rendered_share = rendered / block
+        assert 1 - starved / (blocks * block) == pytest.approx(rendered_share, abs=0.01)
+        assert np.count_nonzero(np.abs(np.concatenate(sent)) > 0.01) > 0.9 * rendered_share * blocks * block
+        assert np.abs(np.diff(np.concatenate(sent))).max() <= TONE_SLOPE + 2 * 0.5 / FADE
+
         rig.source.release()
-        rig.source.wait_for(BLOCK + TARGET + RATE + TARGET)
-        assert rig.starve(1).any()
+        rig.fill()
+        assert rig.play(20).any()
+        assert rig.native.counters()["starved_frames"] == starved
 
 
 def test_unsteady_producer_never_clicks():
@@ -207,3 +225,14 @@ def test_host_underflows_are_counted():
         rig.native.callback(BLOCK, status=4)
         rig.native.callback(BLOCK, status=8)
         assert rig.native.counters()["underflows"] == 1
+
+
+def test_recording_touches_no_new_memory_in_the_callback():
+    resource = pytest.importorskip("resource")
+    with Rig(record_frames=8 * RATE) as rig:
+        rig.begin()
+        rig.play(8)
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        for _ in range(5 * RATE // BLOCK):  # 80 pages of the recorder's ring
+            rig.native.callback(BLOCK)
+        assert resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before < 20

@@ -88,6 +88,15 @@ def test_full_disk_is_one_line_and_keeps_what_was_recorded(tmp_path, suffix):
     assert np.abs(samples - noise()[: len(samples)]).max() <= EXACT[suffix]
 
 
+def test_flac_that_vanishes_in_mid_take_is_one_line(tmp_path):
+    recorder = Recorder(tmp_path / "take.flac", RATE)
+    recorder.write(noise())
+    recorder.path.unlink()
+    recorder.write(noise())
+    recorder.close()
+    assert recorder.problem == f"{recorder.path}: No such file or directory; nothing is recorded, the music goes on"
+
+
 @pytest.mark.parametrize("suffix", EXACT)
 def test_unwritable_path_is_one_line(tmp_path, suffix):
     path = tmp_path / "missing" / f"take{suffix}"

@@ -1,10 +1,13 @@
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
+from rtwave.audio import devices
+from rtwave.audio.devices import OutputDevice
 from rtwave.audio.stream import Stream
 from rtwave.engine.engine import Engine
 from rtwave.errors import RtwaveError
@@ -101,6 +104,58 @@ def test_stop_ends_every_thread_and_can_be_called_twice():
 def test_stream_that_never_started_can_be_stopped(tmp_path):
     Stream(ToneEngine(), "null", record=tmp_path / "take.wav").stop()
     assert soundfile.info(tmp_path / "take.wav").frames == 0
+
+
+class DeadOutput:
+    """A PortAudio stream that opens and starts, and never asks for sound."""
+
+    latency = 0.01
+
+    def __init__(self, *_, **__):
+        self.closed = False
+
+    def start(self):
+        pass
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def dead_output(monkeypatch):
+    """Streams on DEAD get this output instead of PortAudio's."""
+    output = DeadOutput()
+    portaudio = SimpleNamespace(
+        _StreamBase=lambda *_, **__: output, _ffi=SimpleNamespace(cast=lambda *_: None), PortAudioError=OSError
+    )
+    monkeypatch.setattr(devices, "portaudio", lambda: portaudio)
+    return output
+
+
+DEAD = OutputDevice("dead", "ALSA", 0, RATE, 2)
+
+
+def test_device_that_never_asks_for_sound_is_told(dead_output):
+    with Stream(ToneEngine(), DEAD) as stream:
+        assert stream.alive
+        wait_until(lambda: not stream.alive)
+        assert stream.problem.startswith("ALSA: dead asks for no sound: ")
+    assert dead_output.closed
+
+
+def test_stream_that_is_dropped_lets_go_of_its_device(dead_output):
+    stream = Stream(ToneEngine(), DEAD)
+    assert dead_output in devices.open_streams
+    del stream
+    wait_until(lambda: dead_output not in devices.open_streams)
+    assert dead_output.closed
+
+
+def test_recorder_that_fails_lets_go_of_the_device(dead_output, monkeypatch, tmp_path):
+    monkeypatch.setattr("rtwave.audio.stream.Recorder", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Stream(ToneEngine(), DEAD, record=tmp_path / "take.wav")
+    assert dead_output.closed
 
 
 @pytest.mark.parametrize("options", [{"block_size": 1}, {"block_size": 10_000}, {"latency_ms": -1}])
