@@ -304,7 +304,7 @@ float voice_finish(voice_t *voice, const setting_t *setting, bool *fault)
 {
     const wavenet_config_t *config = &setting->network->config;
     if (voice->phase != VOICE_FAULTED) {
-        float temperature = setting->controls[CONTROL_TEMPERATURE] * setting->instrument.temperature[voice->key];
+        float temperature = fmaxf(setting->controls[CONTROL_TEMPERATURE] + setting->instrument.temperature[voice->key], 0.0f);
         philox_t random = {{0}};
         if (temperature > 0.0f)
             random = philox(setting->seed, (uint64_t)voice->age, voice->ordinal);

@@ -21,11 +21,16 @@ _HOMES = {
 __all__ = ["RtwaveError", "__version__", *_HOMES]
 
 
+_ROOMS = ("audio", "engine", "instrument", "presets", "training", "wavenet")
+
+
 def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name], __name__), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, *_ROOMS})

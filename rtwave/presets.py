@@ -4,7 +4,9 @@ import dataclasses
 import hashlib
 import re
 import shutil
+import tempfile
 import tomllib
+from numbers import Real
 from pathlib import Path
 
 import msgspec
@@ -41,11 +43,14 @@ class Playing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         for name, (low, high, unit) in _RANGES.items():
             value = getattr(self, name)
-            if not low <= value <= high:
-                raise RtwaveError(f"{name} is {value:g}, expected {low:g} to {high:g}{unit}")
-        low, high = self.temperature_range
-        if not 0.0 <= low <= high <= 2.0:
-            raise RtwaveError(f"temperature_range is [{low:g}, {high:g}], expected two rising values in 0 to 2")
+            kind = int if isinstance(low, int) else Real
+            if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:
+                came = f"{value:g}" if isinstance(value, Real) else repr(value)
+                raise RtwaveError(f"{name} is {came}, expected {low:g} to {high:g}{unit}")
+        sweep = self.temperature_range
+        pair = isinstance(sweep, tuple | list) and len(sweep) == 2 and all(isinstance(end, Real) for end in sweep)
+        if not pair or not 0.0 <= sweep[0] <= sweep[1] <= 2.0:
+            raise RtwaveError(f"temperature_range is {sweep!r}, expected two rising values in 0 to 2")
 
     @property
     def temperature_min(self) -> float:
@@ -137,35 +142,79 @@ def write_preset(
     weights: Weights,
     *,
     name: str,
-    description: str,
-    license: str,
-    source: str,
+    description: str | None = None,
+    license: str | None = None,
+    source: str | None = None,
     playing: Playing | None = None,
     license_text: str | None = None,
     demo: str | Path | None = None,
 ) -> Preset:
     """Write a preset folder (weights, preset.toml, LICENSE.txt, the demo's copy) and read it back, checked.
 
-    `license_text` is the whole text for LICENSE.txt (the `license` and `source` lines when None); `demo` a MIDI file.
+    `license_text` is the whole text for LICENSE.txt; `demo` a MIDI file. What is None stays as a preset already in
+    that folder has it. The new preset takes its place whole or, with RtwaveError, not at all.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    model = folder / "model.safetensors"
-    weights.save(model)
-    if demo is not None and Path(demo).resolve() != (folder / "demo.mid").resolve():
-        shutil.copyfile(demo, folder / "demo.mid")
-    described = PresetFile(
-        name=name,
-        description=description,
-        sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
-        license=license,
-        source=source,
-        demo="demo.mid" if demo is not None else None,
-        playing=playing or Playing(),
-    )
-    (folder / "LICENSE.txt").write_text(license_text or f"{license}\n\n{source}\n", encoding="utf-8")
-    (folder / PRESET_FILE).write_text(_to_toml(described), encoding="utf-8")
+    folder = Path(folder).resolve()
+    if demo is not None and not Path(demo).is_file():
+        raise RtwaveError(f"{demo}: no such file, expected a MIDI file as the preset's demo")
+    previous = _previous(folder)
+    kept = {} if previous is None else msgspec.structs.asdict(previous)
+    given = {"description": description, "license": license, "source": source, "playing": playing}
+    described = kept | {field: value for field, value in given.items() if value is not None} | {"name": name}
+    described = {"description": "", "license": "unknown", "source": "unknown"} | described
+    if license_text is None and (previous is None or license or source):
+        license_text = f"{described['license']}\n\n{described['source']}\n"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as room:
+            new, old = Path(room) / "new", Path(room) / "old"
+            if previous is None:
+                new.mkdir()
+            else:
+                shutil.copytree(folder, new)
+            _fill(new, weights, described, license_text, demo)
+            load_preset(new)
+            _swap(folder, new, old)
+    except (OSError, shutil.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RtwaveError(f"{folder}: the preset cannot be written ({reason}); name another folder") from None
     return load_preset(folder)
+
+
+def _previous(folder: Path) -> PresetFile | None:
+    """The preset that stands in a folder, None where there is none; what else may stand there is not ours to touch."""
+    if (folder / PRESET_FILE).is_file():
+        return _read_file(folder / PRESET_FILE)
+    if folder.is_dir() and not any(folder.iterdir()):
+        return None
+    if folder.exists():
+        raise RtwaveError(f"{folder}: holds something other than a preset; name a new folder or a preset's")
+    return None
+
+
+def _fill(new: Path, weights: Weights, described: dict, license_text: str | None, demo: str | Path | None) -> None:
+    """Make a preset of the folder `new`."""
+    model = new / "model.safetensors"
+    weights.save(model)
+    described |= {"model": model.name, "sha256": hashlib.sha256(model.read_bytes()).hexdigest()}
+    if demo is not None:
+        shutil.copyfile(demo, new / "demo.mid")
+        described["demo"] = "demo.mid"
+    if license_text is not None:
+        (new / "LICENSE.txt").write_text(license_text, encoding="utf-8")
+    (new / PRESET_FILE).write_text(_to_toml(PresetFile(**described)), encoding="utf-8")
+
+
+def _swap(folder: Path, new: Path, old: Path) -> None:
+    """Put `new` where `folder` is, which becomes `old`."""
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -13,17 +13,22 @@ One client does both, for the order of separate ones is not defined. Tests are s
 """
 
 import contextlib
-import itertools
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-_numbers = itertools.count()
+SHARED_MEMORY = Path("/dev/shm")
+
+NAMES = [f"rtwave-test-{os.getuid()}-{number}" for number in range(4)]
+"""JACK's registry has eight places; one left by a server that was killed is only ever given to the same name again."""
 
 
 class Server:
@@ -45,27 +50,65 @@ def _may_run_in_real_time() -> bool:
 
 
 @contextlib.contextmanager
+def _free_name(limit_s: float = 120.0) -> Iterator[tuple[str, int]]:
+    """One of NAMES that no living server has, and the file whose lock says so; waits while all are taken."""
+    deadline_s = time.monotonic() + limit_s
+    while True:
+        for name in NAMES:
+            with open(Path(tempfile.gettempdir()) / f"{name}.lock", "w") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                _forget(name)
+                yield name, file.fileno()
+                return
+        assert time.monotonic() < deadline_s, f"other tests keep all of {', '.join(NAMES)}"
+        time.sleep(0.1)
+
+
+def _forget(name: str) -> None:
+    """Remove what a server of that name left behind when it was killed."""
+    for pattern in (f"jack_{name}_*", f"jack_sem.*_{name}_*"):
+        for left in SHARED_MEMORY.glob(pattern):
+            left.unlink(missing_ok=True)
+
+
+def _wait_until_ready(name: str, process: subprocess.Popen, log: Path, limit_s: float = 20.0) -> None:
+    deadline_s = time.monotonic() + limit_s
+    while process.poll() is None and time.monotonic() < deadline_s:
+        checked = subprocess.run(["jack_wait", "-s", name, "-c"], capture_output=True, text=True)
+        if checked.stdout.split() == ["running"]:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"jackd {name} does not start:\n{log.read_text(errors='replace')}", pytrace=False)
+
+
+@contextlib.contextmanager
 def server(rate: int = 48_000, period: int = 128) -> Iterator[Server]:
     """A JACK server of one's own; synchronous, so that recordings are exact to the bit."""
     for program in ("jackd", "jack_wait"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed (Debian: apt-get install jackd2)")
-    name = f"rtwave-test-{os.getpid()}-{next(_numbers)}"
     priority = ["-R", "-P", "70"] if _may_run_in_real_time() else ["-r"]
     driver = ["-d", "dummy", "-r", str(rate), "-p", str(period)]
-    process = subprocess.Popen(
-        ["jackd", "-n", name, *priority, "-S", *driver], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        subprocess.run(["jack_wait", "-s", name, "-w", "-t", "20"], check=True, capture_output=True)
-        yield Server(name, rate, period, process)
-    finally:
-        process.terminate()
+    with _free_name() as (name, lock), tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "jackd.log"
+        with log.open("w") as output:
+            # jackd inherits the lock, so that the name is taken for as long as it lives, even after its test
+            process = subprocess.Popen(
+                ["jackd", "-n", name, *priority, "-S", *driver], stdout=output, stderr=output, pass_fds=[lock]
+            )
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait_until_ready(name, process, log)
+            yield Server(name, rate, period, process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 class Client:

@@ -1,6 +1,7 @@
 """Presets: found, read, checked, written."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,3 +127,94 @@ def test_bad_weights_do_not_pass_for_a_preset(tmp_path):
     weights.tensors["input.bias"][0] = np.nan
     with pytest.raises(RtwaveError, match="NaN"):
         write_preset(tmp_path / "bell", weights, name="bell", description="", license="", source="")
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def nan_weights():
+    weights = small_weights()
+    weights.tensors["input.bias"][0] = np.nan
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"demo": "none.mid"}, "none.mid: no such file"),
+        ({"weights": nan_weights()}, "NaN"),
+    ],
+)
+def test_preset_that_cannot_be_written_leaves_the_old_one_as_it_was(preset, changes, problem):
+    before = contents(preset.folder)
+    with pytest.raises(RtwaveError, match=problem):
+        write_preset(preset.folder, **({"weights": small_weights(1), "name": "new"} | changes))
+    assert contents(preset.folder) == before
+    assert [file.name for file in preset.folder.parent.iterdir()] == ["bell"]
+
+
+def test_failing_disk_is_one_line_and_the_old_preset_stays(preset, monkeypatch):
+    before = contents(preset.folder)
+    rename = Path.rename
+
+    def fail(self, target):
+        if self.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(RtwaveError, match=r"bell: the preset cannot be written \(No space left on device\)"):
+        write_preset(preset.folder, small_weights(1), name="bell")
+    assert contents(preset.folder) == before
+
+
+def test_writing_over_a_preset_keeps_what_is_not_given(tmp_path):
+    (tmp_path / "phrase.mid").write_bytes(b"MThd")
+    playing = Playing(temperature=0.7)
+    described = {"playing": playing, "license_text": "Do as you like.", "demo": tmp_path / "phrase.mid"}
+    old = write_small_preset(tmp_path / "bell", **described)
+    new = write_preset(tmp_path / "bell", small_weights(1), name="bell")
+    for field in ("license", "source", "description", "playing"):
+        assert getattr(new, field) == getattr(old, field)
+    assert new.demo.read_bytes() == b"MThd"
+    assert (new.folder / "LICENSE.txt").read_text() == "Do as you like."
+    assert not np.array_equal(new.weights.tensors["input.weight"], old.weights.tensors["input.weight"])
+
+
+def test_what_is_given_replaces_what_was(preset):
+    new = write_preset(preset.folder, small_weights(), name="gong", license="CC-BY-4.0", description="louder")
+    assert (new.name, new.license, new.description, new.source) == ("gong", "CC-BY-4.0", "louder", "made by a test")
+    assert "CC-BY-4.0" in (preset.folder / "LICENSE.txt").read_text()
+
+
+def test_folder_of_other_things_is_not_written_to(tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "mother.txt").write_text("Dear mother")
+    with pytest.raises(RtwaveError, match="letters: holds something other than a preset"):
+        write_preset(tmp_path / "letters", small_weights(), name="bell")
+    assert contents(tmp_path / "letters") == {"mother.txt": b"Dear mother"}
+
+
+@pytest.mark.parametrize(
+    ("field", "low", "high", "step"),
+    [
+        ("temperature", 0.0, 2.0, 0.01),
+        ("gain_db", -60.0, 12.0, 0.1),
+        ("polyphony", 1, 256, 1),
+        ("release", 0.1, 20.0, 0.01),
+        ("velocity_curve", 0.1, 10.0, 0.01),
+    ],
+)
+def test_playing_parameters_reach_to_their_limits_and_no_further(field, low, high, step):
+    for value in (low, high):
+        assert getattr(Playing(**{field: value}), field) == value
+    for value in (low - step, high + step, "loud", None, True):
+        with pytest.raises(RtwaveError, match=f"{field} is .*, expected {low:g} to {high:g}"):
+            Playing(**{field: value})
+
+
+@pytest.mark.parametrize("sweep", [(0.5, 0.4), (-0.1, 1.0), (0.0, 2.1), (0.0,), 1.0, ("a", "b")])
+def test_temperature_range_is_two_rising_values(sweep):
+    with pytest.raises(RtwaveError, match=r"temperature_range is .*, expected two rising values in 0 to 2"):
+        Playing(temperature_range=sweep)

@@ -1,6 +1,5 @@
 """rtwave export: from a trained run to a preset folder that plays."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +11,9 @@ def export(
     out: Annotated[Path | None, typer.Option(help="Preset folder to write; your presets folder by default.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the preset; the run's by default.")] = None,
     corpus: Annotated[Path | None, typer.Option(help="Corpus to judge by; the run's by default.")] = None,
-    description: Annotated[str, typer.Option(help="One line about the sound.")] = "",
-    license_: Annotated[str, typer.Option("--license", help="Licence of the training audio.")] = "unknown",
-    source: Annotated[str, typer.Option(help="Where the training audio comes from.")] = "own recordings",
+    description: Annotated[str | None, typer.Option(help="One line about the sound.")] = None,
+    license_: Annotated[str | None, typer.Option("--license", help="Licence of the training audio.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the training audio comes from.")] = None,
     temperature: Annotated[float, typer.Option(min=0.01, max=2.0, help="Temperature it is played at.")] = 0.3,
     gain_db: Annotated[float, typer.Option(help="Gain it is played at; the default leaves room for chords.")] = -6.0,
     polyphony: Annotated[int, typer.Option(min=1, max=64, help="Voices it is played with.")] = 8,
@@ -22,22 +21,31 @@ def export(
 ) -> None:
     """Make a preset from a trained run; each key's temperature is set so that it is as pure as its recordings.
 
+    Over a preset that is there, its description, licence, source and demo stay unless given.
+
     Example: rtwave export runs/bell --name bell && rtwave play --preset bell
     """
-    from rich.progress import track
-
+    from ..errors import RtwaveError
+    from ..instrument.scores import read_score
     from ..presets import Playing, user_presets_folder, write_preset
     from ..training.calibrate import calibrate_temperature
     from ..training.checkpoint import Run
     from ..training.corpus import Corpus
     from ..wavenet.weights import Weights
+    from .progress import progress_bar
 
+    name = run.resolve().name if name is None else name
+    if not name or Path(name).name != name:
+        raise RtwaveError(f"name is {name!r}, expected a word without / that a folder can be called")
+    if demo:
+        read_score(demo)
     learned = Run(run)
     weights = Weights.load(learned.weights_path)
-    opened = Corpus(corpus or learned.load_state()["corpus"])
-    listening = partial(track, description="listening")
-    weights.instrument.temperature = calibrate_temperature(weights, opened, temperature, listening)
-    name = name or run.resolve().name
+    opened = Corpus(corpus or learned.corpus_folder())
+    with progress_bar("listening", 1.0) as advance:
+        weights.instrument.temperature = calibrate_temperature(
+            weights, opened, temperature, lambda done, total: advance(done / total)
+        )
     folder = out or user_presets_folder() / name
     write_preset(
         folder,

@@ -17,6 +17,9 @@ VERBS = {
     "doctor": "tell what would keep this machine from playing",
 }
 
+TRAINING_LIBRARIES = ("torch", "scipy", "soxr")
+"""The extra `train`."""
+
 INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
 
@@ -39,6 +42,10 @@ def run(arguments: list[str] | None = None) -> int:
         return _run_verb(verb, arguments[1:])
     except RtwaveError as error:
         return _complain(str(error), 1)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAINING_LIBRARIES:
+            raise
+        return _complain(f"{error.name} is not installed; this verb needs: pip install 'rtwave[train]'", 1)
     except KeyboardInterrupt:
         return _complain("interrupted", 1)
     except BrokenPipeError:  # the reader of our output has seen enough

@@ -21,13 +21,11 @@ def prepare(
 
     Example: rtwave prepare recordings/ --out corpora/bell
     """
-    from rich.progress import Progress
-
     from ..training.prepare import prepare as prepare_corpus
+    from .progress import progress_bar
 
     out = out or Path("corpora") / folder.resolve().name
-    with Progress() as bar:
-        task = bar.add_task("preparing")
+    with progress_bar("preparing", 1.0) as advance:
         index = prepare_corpus(
             folder,
             out,
@@ -36,9 +34,8 @@ def prepare(
             seconds=seconds,
             undamped_from=undamped_from,
             stiff=stiff,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda done, total: advance(done / total),
         )
-        bar.update(task, completed=1, total=1)
     minutes = sum(entry.samples for entry in index.entries) / index.sample_rate / 60.0
     keys = sorted({entry.note for entry in index.entries})
     held_out = sum(entry.held_out for entry in index.entries)

@@ -127,7 +127,7 @@ class Session:
 
     def _rounds(self) -> Iterator[None]:
         """One turn every INTERVAL_S until it is time to stop."""
-        problem = None
+        problem, starving = None, False
         for turn in itertools.count():
             if not self._stream.alive:
                 raise RtwaveError(self._stream.problem)
@@ -138,10 +138,20 @@ class Session:
             if self._take and turn % SAVE_EVERY == SAVE_EVERY - 1:
                 self._save_take()
             if turn % STATUS_EVERY == STATUS_EVERY - 1:
-                self._status.show(describe(self._stream.counters(), self._engine.active_voices))
+                counters = self._stream.counters()
+                starving = self._note_starvation(counters["starved_frames"], starving)
+                self._status.show(describe(counters, self._engine.active_voices))
             if self._stopping.wait(INTERVAL_S) or self._engine.frame >= self._last_frame:
                 return
             yield
+
+    def _note_starvation(self, starved_frames: int, told: bool) -> bool:
+        """Say once that the sound broke up; returns whether it has been said."""
+        if starved_frames and not told:
+            self._status.note(
+                "the sound broke up: this computer is too busy for what is played; try --voices N or --latency-ms"
+            )
+        return told or starved_frames > 0
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopping.set()

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import platform
 import re
+import reprlib
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 
 from ..errors import RtwaveError
-from ..wavenet.config import WaveNetConfig
+from ..wavenet.config import MAX_LAYERS, WaveNetConfig
 from ..wavenet.instrument import Instrument
 from ..wavenet.reference import ReferenceWaveNet
 from ..wavenet.weights import Weights
@@ -59,10 +60,12 @@ def random_model(size: str) -> Weights:
 
     Its head has 2 S channels; excitation and conditioning are those of the piano. Else RtwaveError.
     """
-    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", size)
+    match = re.fullmatch(r"(\d{1,9})x(\d{1,9})x(\d{1,9})", size)
     if not match:
-        raise RtwaveError(f"model is {size!r}, expected LAYERSxRESIDUALxSKIP such as 16x32x64")
+        raise RtwaveError(f"model is {reprlib.repr(size)}, expected LAYERSxRESIDUALxSKIP such as 16x32x64")
     layers, residual, skip = map(int, match.groups())
+    if not 1 <= layers <= MAX_LAYERS:
+        raise RtwaveError(f"model is {size!r} with {layers} layers, expected 1 to {MAX_LAYERS}")
     config = WaveNetConfig(
         dilations=tuple(2 ** (layer % 8) for layer in range(layers)),
         residual_channels=residual,

@@ -142,18 +142,24 @@ class Engine:
         sample t + 1; conditioning[:, t] and excitation[:, t] belong to the sample predicted. Changes no voice.
         """
         config = self.config
-        samples = np.asarray(samples, np.float32)
+        samples = _float32("samples", samples)
+        if samples.ndim != 1:
+            raise RtwaveError(f"samples have shape {samples.shape}, expected (T,)")
         frames = len(samples)
         if excitation is None:
             excitation = np.zeros((config.excitation_channels, frames), np.float32)
+        conditioning, excitation = _float32("conditioning", conditioning), _float32("excitation", excitation)
         for name, signal, channels in (
-            ("conditioning", np.asarray(conditioning), config.conditioning_channels),
-            ("excitation", np.asarray(excitation), config.excitation_channels),
+            ("conditioning", conditioning, config.conditioning_channels),
+            ("excitation", excitation, config.excitation_channels),
         ):
             if signal.shape != (channels, frames):
                 raise RtwaveError(f"{name} has shape {signal.shape}, expected {(channels, frames)}")
-        if config.output == "mulaw" and not ((samples >= 0) & (samples < config.quantization_channels)).all():
-            raise RtwaveError(f"samples hold other than classes, expected 0 to {config.quantization_channels - 1}")
+        if config.output == "mulaw":
+            classes = (samples >= 0) & (samples < config.quantization_channels) & (samples == np.floor(samples))
+            if not classes.all():
+                highest = config.quantization_channels - 1
+                raise RtwaveError(f"samples hold other than classes, expected whole numbers from 0 to {highest}")
         return self.native.network.teacher_force(
             np.ascontiguousarray(samples[None]), _frame_major(conditioning), _frame_major(excitation)
         )[0]
@@ -189,9 +195,15 @@ def _record(command: Command) -> tuple[int, int, int, int, float]:
     raise RtwaveError(f"command is {command!r}, expected one of rtwave.engine.commands")
 
 
+def _float32(name: str, signal: object) -> np.ndarray:
+    try:
+        return np.asarray(signal, np.float32)
+    except (TypeError, ValueError):
+        raise RtwaveError(f"{name} is {type(signal).__name__}, expected an array of numbers") from None
+
+
 def _frame_major(signal: np.ndarray) -> np.ndarray:
     """(channels, T) as float32 (1, T, channels), channels padded with zeros to an even count of at least two."""
-    signal = np.asarray(signal, np.float32)
     padded = np.zeros((1, signal.shape[1], max(2, signal.shape[0] + signal.shape[0] % 2)), np.float32)
     padded[0, :, : signal.shape[0]] = signal.T
     return padded

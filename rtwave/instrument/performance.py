@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from ..engine.engine import Engine
-from ..presets import Preset, load_preset
+from ..presets import Preset, load_preset, preset_folders
 from .performer import Performer
 from .scores import Score, Settings, Take
 from .sequencer import Sequencer
@@ -31,7 +31,7 @@ class Performance:
         self.engine = Engine(preset, voices=voices, seed=settings.seed or 0, sample_rate=settings.sample_rate)
         self.settings = msgspec.structs.replace(
             settings,
-            preset=_findable(settings.preset or DEFAULT_PRESET),
+            preset=_findable(preset.folder),
             seed=settings.seed or 0,
             voices=voices,
             temperature=playing.temperature,
@@ -60,6 +60,7 @@ def combine(asked: Settings, taken: Settings | None) -> Settings:
     return Settings(**{name: getattr(taken, name) if value is None else value for name, value in fields})
 
 
-def _findable(preset: str) -> str:
-    """A preset's name, or its path in a form that holds in any folder."""
-    return str(Path(preset).resolve()) if Path(preset).exists() else preset
+def _findable(folder: Path) -> str:
+    """A preset's name where that is enough to find it, else its path in a form that holds in any folder."""
+    named, folder = preset_folders().get(folder.name), folder.resolve()
+    return folder.name if named is not None and named.resolve() == folder else str(folder)

@@ -45,12 +45,22 @@ class Sequencer:
             if len(self._ahead) >= COMMANDS_AHEAD and frame > self._ahead[-1]:  # a chord is never torn apart
                 break
             if commands:
-                self._engine.submit(commands, at=frame)
+                self._submit(commands, frame)
                 self._ahead.extend([frame] * len(commands))
             if message and self._take:
                 self._take.add(message, frame)
             self._next = next(self._events, None)
         return self._next[0] - now if self._next else self._engine.model_rate
+
+    def _submit(self, commands: list[Command], frame: int) -> None:
+        try:
+            self._engine.submit(commands, at=frame)
+        except RtwaveError:
+            moment_s = frame / self._engine.model_rate
+            raise RtwaveError(
+                f"the MIDI file has thousands of events at one moment, {moment_s:.2f} s after its start; "
+                "take out those that are not music"
+            ) from None
 
     @property
     def finished(self) -> bool:

@@ -1,6 +1,6 @@
 """At which temperature each key sounds as pure as its recordings: what export writes into the temperature table."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,9 +11,10 @@ from ..wavenet.weights import Weights
 from .corpus import Corpus, Entry
 
 PURITY_S = (0.3, 1.3)
+SHORTEST_S = 0.7
 TEMPERATURES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
-SMOOTHED_KEYS = 5
-VELOCITY = 80.0
+VELOCITIES = (40.0, 80.0, 110.0)
+FINE = np.linspace(0.0, 1.0, 201)
 
 
 def purity_db(sound: np.ndarray, sample_rate: int, frequencies: np.ndarray) -> float:
@@ -30,30 +31,44 @@ def purity_db(sound: np.ndarray, sample_rate: int, frequencies: np.ndarray) -> f
 
 def recorded_partials(entry: Entry, count: int = 200) -> np.ndarray:
     """Frequencies (Hz) of a recording's partials."""
-    return partial_frequencies(float(note_frequency(entry.note, np.full(KEYS, entry.cents))), entry.stiffness, count)
+    return partial_frequencies(float(note_frequency(entry.note, entry.cents)), entry.stiffness, count)
 
 
 def calibrate_temperature(
-    weights: Weights, corpus: Corpus, temperature: float, track: Callable[[Iterable], Iterable] = iter
+    weights: Weights,
+    corpus: Corpus,
+    temperature: float,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """Factors (128,) float32 on `temperature` at which each key is as pure as its recordings nearest velocity 80.
+    """What to add to `temperature` (128,), float32, so that each key is as pure as its recordings, soft to loud.
 
     A network is surer of some keys than of others; at one temperature for all, some hiss while others lack breath.
-    `track` may show progress over the keys.
+    0 for a key whose recordings all end within 0.7 s, and for all keys of a network without excitation: of those
+    purity says nothing. The sum lies within 0..1.
     """
     keys = corpus.notes()
-    best = []
-    for key in track(keys):
-        entry = min((e for e in corpus.index.entries if e.note == key), key=lambda e: abs(e.velocity - VELOCITY))
-        recording = np.asarray(corpus.audio[entry.audio_start : entry.audio_start + entry.samples])
-        partials = recorded_partials(entry)
-        wanted = purity_db(recording, corpus.index.sample_rate, partials)
-        sounds = (_render(weights, entry, each) for each in TEMPERATURES)
-        reached = [purity_db(sound, corpus.index.sample_rate, partials) for sound in sounds]
-        falling = np.minimum.accumulate(reached)[::-1]
-        best.append(np.interp(wanted, falling, TEMPERATURES[::-1]))
-    best = np.convolve(np.pad(best, SMOOTHED_KEYS // 2, "edge"), np.ones(SMOOTHED_KEYS) / SMOOTHED_KEYS, "valid")
-    return (np.interp(np.arange(KEYS), keys, best) / temperature).astype(np.float32)
+    best = dict.fromkeys(keys, temperature)
+    for done, key in enumerate(keys if weights.config.excitation_channels else ()):
+        progress(done, len(keys))
+        shortest = SHORTEST_S * corpus.index.sample_rate
+        long = [entry for entry in corpus.index.entries if entry.note == key and entry.samples >= shortest]
+        if long:
+            levels = np.array([entry.velocity for entry in long])
+            chosen = {int(np.abs(levels - velocity).argmin()) for velocity in VELOCITIES}
+            misses = [_miss_db(weights, corpus, long[index]) for index in chosen]
+            best[key] = FINE[np.max(misses, axis=0).argmin()]
+    played_at = np.interp(np.arange(KEYS), keys, [best[key] for key in keys])
+    return (np.clip(played_at, 0.0, 1.0) - temperature).astype(np.float32)
+
+
+def _miss_db(weights: Weights, corpus: Corpus, entry: Entry) -> np.ndarray:
+    """How far (dB) a note is from as pure as its recording, at every temperature of FINE."""
+    rate = corpus.index.sample_rate
+    recording = np.asarray(corpus.audio[entry.audio_start : entry.audio_start + entry.samples])
+    partials = recorded_partials(entry)
+    sounds = (_render(weights, entry, each)[: entry.samples] for each in TEMPERATURES)
+    reached = np.interp(FINE, TEMPERATURES, [purity_db(sound, rate, partials) for sound in sounds])
+    return np.abs(reached - purity_db(recording, rate, partials))
 
 
 def _render(weights: Weights, entry: Entry, temperature: float) -> np.ndarray:

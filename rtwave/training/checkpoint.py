@@ -4,7 +4,6 @@ import csv
 from pathlib import Path
 
 import msgspec
-import torch
 
 from ..errors import RtwaveError
 from ..wavenet.config import WaveNetConfig
@@ -49,6 +48,7 @@ class Run:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.state_path = self.folder / "checkpoint.pt"
+        self.record_path = self.folder / "run.json"
         self.weights_path = self.folder / "model.safetensors"
         self.log_path = self.folder / "log.csv"
         self.notes_folder = self.folder / "notes"
@@ -60,22 +60,49 @@ class Run:
         except OSError as error:
             raise RtwaveError(f"{self.folder}: cannot be made ({error.strerror}); choose another --out") from None
 
+    def take_up(self, resume: bool) -> dict | None:
+        """The state to go on from, None for a new run; RtwaveError rather than overwrite the run that is here."""
+        if not resume and not self.state_path.is_file():
+            return None
+        state = self.load_state()
+        if not resume:
+            raise RtwaveError(
+                f"{self.folder}: holds a run at step {state['step']}; add --resume or choose another --out"
+            )
+        return state
+
     def save_state(self, state: dict) -> None:
-        """Write the state whole or not at all."""
+        """Write the state whole or not at all, and beside it what export needs to know without torch."""
+        import torch
+
+        self.record_path.write_bytes(msgspec.json.encode({"corpus": state["corpus"]}))
         temporary = self.state_path.with_suffix(".partial")
         torch.save(state, temporary)
         temporary.replace(self.state_path)
 
     def load_state(self) -> dict:
         """The state that `save_state` wrote; RtwaveError when there is none or it is damaged."""
+        import torch
+
         if not self.state_path.is_file():
             raise RtwaveError(f"{self.folder}: no checkpoint.pt to resume from; train without --resume first")
         try:
             return torch.load(self.state_path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises half a dozen kinds for a damaged file
-            raise RtwaveError(f"{self.state_path}: damaged ({type(error).__name__}); train anew") from None
+            raise RtwaveError(
+                f"{self.state_path}: damaged ({type(error).__name__}); train into another --out"
+            ) from None
 
-    def log(self, row: dict[str, float]) -> None:
+    def corpus_folder(self) -> str:
+        """The corpus it learned from; RtwaveError when the folder does not say."""
+        if not self.record_path.is_file():
+            return self.load_state()["corpus"]
+        try:
+            return msgspec.json.decode(self.record_path.read_bytes(), type=dict[str, str])["corpus"]
+        except (OSError, msgspec.DecodeError, KeyError) as error:
+            raise RtwaveError(f"{self.record_path}: damaged ({error}); name the corpus with --corpus") from None
+
+    def log(self, row: dict[str, float | None]) -> None:
         """Append one line to log.csv."""
         fresh = not self.log_path.exists()
         with self.log_path.open("a", newline="", encoding="utf-8") as file:
@@ -88,3 +115,8 @@ class Run:
 def read_config(state: dict) -> WaveNetConfig:
     """The network configuration that a saved state belongs to."""
     return WaveNetConfig.from_json(state["config"])
+
+
+def read_options(state: dict) -> TrainingOptions:
+    """The options that a saved state was trained with."""
+    return msgspec.json.decode(state["options"], type=TrainingOptions)

@@ -68,6 +68,12 @@ class Corpus:
         """Length of all recordings together."""
         return sum(entry.samples for entry in self.index.entries) / self.index.sample_rate
 
+    @property
+    def knobs(self) -> tuple[str, ...]:
+        """Names of the knobs whose labels vary: what a network can learn to turn."""
+        labels = zip(*(entry.knobs for entry in self.index.entries), strict=True)
+        return tuple(f"knob{n}" for n, values in enumerate(labels, start=1) if len(set(values)) > 1)
+
     def notes(self) -> list[float]:
         """The recorded notes, rising."""
         return sorted({entry.note for entry in self.index.entries})

@@ -4,13 +4,22 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise
 
 import numpy as np
 
+from ..errors import RtwaveError
 from ..wavenet.codec import emphasize, encode
 from ..wavenet.config import WaveNetConfig
-from ..wavenet.features import NYQUIST_SHARE, NoteState, conditioning, level, partial_frequencies
+from ..wavenet.features import (
+    NYQUIST_SHARE,
+    NoteState,
+    conditioning,
+    excitation,
+    level,
+    note_frequency,
+    partial_frequencies,
+)
 from .corpus import Corpus, Entry
 
 DAMPER_S = 0.06
@@ -73,17 +82,28 @@ class Dataset:
     def __init__(
         self, corpus: Corpus, config: WaveNetConfig, *, batch: int = 8, length: int = 4096, noise: float = 0.015
     ) -> None:
-        """`length` counted samples a segment; `noise` highest input noise, a share of the local level."""
+        """`length` counted samples a segment; `noise` highest input noise, a share of the local level.
+
+        Recordings that end before a segment does are left out: `too_short`. RtwaveError where none is left.
+        """
         self.corpus, self.config, self.batch, self.noise = corpus, config, batch, noise
         period = config.control_period
         self.context = -(-config.receptive_field // period) * period
         self.length = self.context + length // period * period
-        self.train = [entry for entry in corpus.index.entries if not entry.held_out]
-        self.held_out = [entry for entry in corpus.index.entries if entry.held_out]
         notes = corpus.notes()
-        gaps = np.diff(notes) / 2.0 if len(notes) > 1 else np.array([0.5])
-        gaps = np.clip(gaps, 0.5, 2.0)
-        self._reach = dict(zip(notes, zip([gaps[0], *gaps], [*gaps, gaps[-1]], strict=True), strict=True))
+        gaps = np.clip(np.diff(notes) / 2.0, 0.5, 2.0) if len(notes) > 1 else np.array([])
+        reach = np.concatenate([gaps[:1], gaps, gaps[-1:]]) if len(notes) > 1 else np.array([0.5, 0.5])
+        self._reach = dict(zip(notes, pairwise(reach), strict=True))
+        usable = [entry for entry in corpus.index.entries if entry.samples >= self._needed(entry)]
+        self.too_short = [entry for entry in corpus.index.entries if entry.samples < self._needed(entry)]
+        self.train = [entry for entry in usable if not entry.held_out]
+        self.held_out = [entry for entry in usable if entry.held_out]
+        if not self.train:
+            longest = max((entry.samples for entry in corpus.index.entries if not entry.held_out), default=0)
+            raise RtwaveError(
+                f"{corpus.folder}: no recording is as long as a segment of {length} samples "
+                f"(the longest has {longest}); choose a --length of less than {int(longest * 0.85)}"
+            )
 
     def draw(self, generator: np.random.Generator) -> Batch:
         """One training batch."""
@@ -96,7 +116,7 @@ class Dataset:
             self.segment(entry, start, 0.0, None, 0.0, np.random.default_rng(0))
             for entry in self.held_out
             for start in (-self.context, rate // period * period)
-            if start + self.length < entry.samples
+            if start + self.length <= entry.samples
         ]
         return [self._stack(segments[i : i + self.batch]) for i in range(0, len(segments), self.batch)]
 
@@ -109,13 +129,18 @@ class Dataset:
                 if len(ahead) > BATCHES_AHEAD:
                     yield ahead.popleft().result()
 
+    def _needed(self, entry: Entry) -> float:
+        """Recorded samples that a segment from the onset reads when it is detuned upwards as far as it may be."""
+        above = self._reach[entry.note][1]
+        return (self.length - self.context) * 2.0 ** (above / 12.0) + SINC_TAPS
+
     def _draw_one(self, generator: np.random.Generator) -> tuple[np.ndarray, ...]:
         entry = self.train[generator.integers(len(self.train))]
         below, above = self._reach[entry.note]
         detune = generator.uniform(-below, above)
         period = self.config.control_period
-        room = max(0.0, entry.samples / 2.0 ** (detune / 12.0) - self.length - 2)
-        if generator.random() < ONSET_SHARE:
+        room = entry.samples / 2.0 ** (detune / 12.0) - self.length - SINC_TAPS
+        if generator.random() < ONSET_SHARE or room < 0:
             start = -self.context
         else:
             start = int(room * generator.random() ** 2) // period * period
@@ -182,8 +207,7 @@ class Dataset:
         count = self.config.partials
         frames = -(-entry.samples // index.phase_stride)
         deviations = self.corpus.phases[entry.phases_start : entry.phases_start + frames, :count]
-        f0 = 440.0 * 2.0 ** ((entry.note - 69.0 + entry.cents / 100.0) / 12.0)
-        frequencies = partial_frequencies(f0, entry.stiffness, count)
+        frequencies = partial_frequencies(note_frequency(entry.note, entry.cents), entry.stiffness, count)
         positions = np.clip(times * ratio / index.phase_stride, 0, frames - 1)
         low = np.minimum(positions.astype(np.int64), frames - 2)
         share = (positions - low).astype(np.float32)[:, None]
@@ -193,10 +217,7 @@ class Dataset:
         cycles = times[:, None] * (frequencies[None, :] * ratio / rate)
         phases += (2.0 * np.pi * (cycles - np.floor(cycles))).astype(np.float32)
         audible = (times >= 0)[:, None] & (frequencies * ratio <= NYQUIST_SHARE * rate)[None, :]
-        result = np.empty((len(times), 2 * count), np.float32)
-        np.multiply(np.sin(phases), audible, out=result[:, :count])
-        np.multiply(np.cos(phases), audible, out=result[:, count:])
-        return result
+        return excitation(phases.T, audible.T).T
 
     def _stack(self, segments: list[tuple[np.ndarray, ...]]) -> Batch:
         inputs, targets, features, partials, gain = (np.stack(column) for column in zip(*segments, strict=True))

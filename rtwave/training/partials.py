@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..wavenet.features import NYQUIST_SHARE, partial_frequencies
+from ..wavenet.features import NYQUIST_SHARE, note_frequency, partial_frequencies
 
 STIFFNESS_GRID = np.concatenate([[0.0], np.geomspace(2e-5, 1e-2, 40)])
 TRUST_DB = -50.0
@@ -21,7 +21,7 @@ def fit_pitch(samples: np.ndarray, sample_rate: int, note: float, partials: int,
     size = 4 * 2 ** int(np.ceil(np.log2(len(window))))
     spectrum = np.abs(np.fft.rfft(window * np.hanning(len(window)), size))
     bin_hz = sample_rate / size
-    nominal = 440.0 * 2.0 ** ((note - 69.0) / 12.0)
+    nominal = note_frequency(note, 0.0)
     count = int(np.clip(0.4 * sample_rate / nominal, 1, min(partials, 24)))
     bins = np.arange(len(spectrum))
 

@@ -1,23 +1,28 @@
 """From a folder of labelled recordings to a corpus: resampled, aligned at the onset, levels kept, phases read."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import soxr
 
 from ..errors import RtwaveError
-from ..wavenet.features import LOUDNESS_FLOOR_DB, partial_frequencies
+from ..wavenet.features import LOUDNESS_FLOOR_DB, note_frequency, partial_frequencies
 from .corpus import FORMAT, CorpusIndex, Entry
 from .partials import fit_pitch, track_phases
 from .recordings import Recording, Skipped, find_recordings, read_samples
 
 LOUDNESS_WINDOW_S = 0.02
 ONSET_DB = -40.0
+GROWTH = 4.0
 FADE_IN_S = 0.001
 SHORTEST_S = 0.3
 PEAK = 0.9
+FULL_SCALE, MOST_CLIPPED = 0.99, 0.001
 
 
 @dataclass
@@ -31,15 +36,16 @@ class _Note:
 def find_onset(samples: np.ndarray, sample_rate: int) -> int:
     """The sample at which a note begins: where 2 ms of level first come within 40 dB of the loudest, less 2 ms.
 
-    Recorded room noise may lie above that in soft notes, so the threshold never falls below 12 dB over the noise
-    of the first 5 ms.
+    Recorded room noise may lie above that in soft notes, so the threshold never falls below 12 dB over the first
+    5 ms, or over the first 2 ms where the level grows on and on from there: that is no noise but a slow attack.
     """
     window = max(1, int(0.002 * sample_rate))
     power = np.convolve(samples.astype(np.float64) ** 2, np.ones(window) / window)[: len(samples)]
-    lead = power[window : max(window + 1, int(0.005 * sample_rate))].mean()
-    threshold = max(power.max() * 10.0 ** (ONSET_DB / 10.0), min(lead * 10.0**1.2, power.max() * 0.1))
-    first = int(np.argmax(power >= threshold))
-    return max(0, first - 2 * window)
+    bounds = (window - 1, window, int(0.005 * sample_rate), int(0.01 * sample_rate))
+    first, second, third = (power[low:high].mean() for low, high in pairwise(bounds))
+    noise = first if second > GROWTH * first and third > GROWTH * second else second
+    threshold = max(power.max() * 10.0 ** (ONSET_DB / 10.0), min(noise * 10.0**1.2, power.max() * 0.1))
+    return max(0, int(np.argmax(power >= threshold)) - 2 * window)
 
 
 def measure_loudness(samples: np.ndarray, sample_rate: int, control_period: int, f0: float) -> np.ndarray:
@@ -57,13 +63,40 @@ def measure_loudness(samples: np.ndarray, sample_rate: int, control_period: int,
 
 def _cut(recording: Recording, sample_rate: int, seconds: float) -> np.ndarray:
     """A recording from its onset on, with a short fade-in; raises RtwaveError with the reason to skip it."""
-    samples = read_samples(recording.path, sample_rate, seconds + 1.0)
-    samples = samples[find_onset(samples, sample_rate) :][: int(seconds * sample_rate)]
-    if len(samples) < SHORTEST_S * sample_rate:
-        raise RtwaveError(f"too short ({len(samples) / sample_rate:.2f} s after its onset, expected {SHORTEST_S} s)")
+    samples, rate = read_samples(recording.path)
+    _require_length(samples, rate)
+    samples = samples[find_onset(samples, rate) :][: int(seconds * rate)]
+    _require_length(samples, rate)
+    if _clipped_share(samples) > MOST_CLIPPED:
+        raise RtwaveError("clipped (flat at full scale); record it again at a lower level")
+    samples = soxr.resample(samples, rate, sample_rate, quality="VHQ")
     fade = int(FADE_IN_S * sample_rate)
     samples[:fade] *= np.linspace(0.0, 1.0, fade, dtype=np.float32)
     return samples
+
+
+def _require_length(samples: np.ndarray, rate: int) -> None:
+    if len(samples) < SHORTEST_S * rate:
+        raise RtwaveError(f"too short ({len(samples) / rate:.2f} s from its onset on, expected {SHORTEST_S} s)")
+
+
+def _clipped_share(samples: np.ndarray) -> float:
+    """Share of samples that stand at full scale beside an equal neighbour."""
+    level = np.abs(samples)
+    return float(np.mean((level[1:] == level[:-1]) & (level[1:] >= FULL_SCALE)))
+
+
+def choose_held_out(keys: list[float]) -> set[int]:
+    """Which recordings to hold out, given the key of each: one in twenty, and one of four to twenty.
+
+    They are taken evenly from the keys with several recordings or, where those are few, from all but what is alone
+    at an edge of the keyboard: a key is judged between its neighbours, never beyond them.
+    """
+    count = len(keys) // 20 or int(len(keys) > 3)
+    several = [index for index, key in enumerate(keys) if keys.count(key) > 1]
+    inner = [index for index, key in enumerate(keys) if keys.count(key) > 1 or min(keys) < key < max(keys)]
+    eligible = several if len(several) >= 2 * count else inner
+    return {eligible[(2 * n + 1) * len(eligible) // (2 * count)] for n in range(count)}
 
 
 def prepare(
@@ -99,20 +132,20 @@ def prepare(
     _agree_on_tuning(notes)
     gain = PEAK / max(float(np.abs(note.samples).max()) for note in notes)
     stride = 4 * control_period
-    held_out = set(range(10, len(notes), 20)) if len(notes) >= 20 else {len(notes) - 1} if len(notes) > 3 else set()
+    held_out = choose_held_out([note.recording.note for note in notes])
     entries, audio, loudness, phases = [], [], [], []
     position = [0, 0, 0]
     for index, note in enumerate(notes):
         progress(len(recordings) + index, 2 * len(recordings))
         samples = note.samples * np.float32(gain)
-        f0 = 440.0 * 2.0 ** ((note.recording.note - 69.0 + note.cents / 100.0) / 12.0)
+        f0 = float(note_frequency(note.recording.note, note.cents))
         frequencies = partial_frequencies(f0, note.stiffness, partials)
         audio.append(samples)
         loudness.append(measure_loudness(samples, sample_rate, control_period, f0))
         phases.append(track_phases(samples, sample_rate, frequencies, stride))
         entries.append(
             Entry(
-                name=str(note.recording.path.relative_to(folder)),
+                name=os.path.relpath(note.recording.path, folder),
                 note=note.recording.note,
                 velocity=note.recording.velocity,
                 knobs=note.recording.knobs,

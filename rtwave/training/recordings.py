@@ -1,13 +1,13 @@
 """Labelled recordings: which files there are, which note and velocity each holds, and their samples."""
 
 import csv
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
 from ..errors import RtwaveError
 
@@ -15,7 +15,6 @@ SUFFIXES = {".wav", ".flac", ".ogg", ".aif", ".aiff"}
 MOST_LAYERS = 32
 """When no number after `v` in a folder is above this, they count layers from soft to loud, not velocities."""
 SILENT_PEAK = 1e-4
-FULL_SCALE, MOST_CLIPPED = 0.99, 0.001
 
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NOTE = re.compile(r"(?<![A-Za-z])([A-Ga-g])(#|s|b)?(-?\d)(?=$|[^0-9])")
@@ -57,7 +56,9 @@ def find_recordings(folder: Path, manifest: Path | None = None) -> tuple[list[Re
         raise RtwaveError(f"{folder}: no such folder; name a folder of recordings")
     if manifest is None and (folder / "manifest.csv").is_file():
         manifest = folder / "manifest.csv"
-    found, skipped = _from_manifest(folder, manifest) if manifest else _from_names(folder)
+    paths, skipped = _files(folder)
+    found, unusable = _from_manifest(folder, manifest, paths) if manifest else _from_names(paths)
+    skipped += unusable
     if not found:
         why = f"; {len(skipped)} skipped, the first because: {skipped[0].reason}" if skipped else ""
         raise RtwaveError(
@@ -67,11 +68,15 @@ def find_recordings(folder: Path, manifest: Path | None = None) -> tuple[list[Re
     return sorted(found, key=lambda item: (item.note, item.velocity, item.path)), skipped
 
 
-def _from_names(folder: Path) -> tuple[list[Recording], list[Skipped]]:
-    try:
-        paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    except OSError as error:
-        raise RtwaveError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from None
+def _files(folder: Path) -> tuple[list[Path], list[Skipped]]:
+    """All files under a folder but hidden ones, sorted, and the folders that cannot be read."""
+    errors: list[OSError] = []
+    places = os.walk(folder, onerror=errors.append)
+    paths = [Path(place, name) for place, _, names in places for name in names if not name.startswith(".")]
+    return sorted(paths), [Skipped(Path(error.filename), f"cannot be read ({error.strerror})") for error in errors]
+
+
+def _from_names(paths: list[Path]) -> tuple[list[Recording], list[Skipped]]:
     labelled, skipped = [], []
     for path in paths:
         note, velocity = parse_name(path.stem)
@@ -81,6 +86,8 @@ def _from_names(folder: Path) -> tuple[list[Recording], list[Skipped]]:
             skipped.append(Skipped(path, "no note in its name (expected one such as C#4)"))
         elif velocity is not None and not 1 <= velocity <= 127:
             skipped.append(Skipped(path, f"velocity {velocity} in its name, expected 1 to 127"))
+        elif not os.path.isfile(path):
+            skipped.append(Skipped(path, "not a file that can be read"))
         else:
             labelled.append((path, note, velocity))
     highest = max((velocity for _, _, velocity in labelled if velocity), default=0)
@@ -89,10 +96,10 @@ def _from_names(folder: Path) -> tuple[list[Recording], list[Skipped]]:
     return found, skipped
 
 
-def _from_manifest(folder: Path, manifest: Path) -> tuple[list[Recording], list[Skipped]]:
+def _from_manifest(folder: Path, manifest: Path, paths: list[Path]) -> tuple[list[Recording], list[Skipped]]:
     found, skipped = [], []
     try:
-        with manifest.open(newline="", encoding="utf-8") as file:
+        with manifest.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RtwaveError(f"{manifest}: cannot be read as CSV ({error}); expected columns file,note,velocity") from None
@@ -109,35 +116,29 @@ def _from_manifest(folder: Path, manifest: Path) -> tuple[list[Recording], list[
             ) from None
         if not (0 <= note <= 127 and 1 <= velocity <= 127 and all(0 <= knob <= 1 for knob in knobs)):
             skipped.append(Skipped(path, f"manifest line {line}: note, velocity or knob out of range"))
-        elif not path.is_file():
+        elif not os.path.isfile(path):
             skipped.append(Skipped(path, f"manifest line {line}: no such file"))
         else:
             found.append(Recording(path, note, velocity, knobs))
+    listed = {(folder / row["file"]).resolve() for row in rows}
+    unlisted = [path for path in paths if path.suffix.lower() in SUFFIXES and path.resolve() not in listed]
+    skipped += [Skipped(path, "not in the manifest") for path in unlisted]
     return found, skipped
 
 
-def read_samples(path: Path, sample_rate: int, seconds: float) -> np.ndarray:
-    """The first `seconds` of a file's first channel, float32 (T,), at `sample_rate` Hz.
+def read_samples(path: Path) -> tuple[np.ndarray, int]:
+    """A file's first channel, float32 (T,), and its rate in Hz.
 
     One channel and not their mean: spaced microphones comb when mixed. Raises RtwaveError with the reason.
     """
     try:
         with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            samples = file.read(int(seconds * rate), dtype="float32", always_2d=True)
+            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         raise RtwaveError(f"cannot be read as audio ({error})") from None
-    samples = samples[:, 0]
+    samples = samples[:, 0].copy()
     if not np.isfinite(samples).all():
         raise RtwaveError("holds NaN or infinity")
     if np.abs(samples).max(initial=0.0) < SILENT_PEAK:
         raise RtwaveError("silent (peak below -80 dBFS)")
-    if _clipped_share(samples) > MOST_CLIPPED:
-        raise RtwaveError("clipped (flat at full scale); record it again at a lower level")
-    return soxr.resample(samples, rate, sample_rate, quality="VHQ")
-
-
-def _clipped_share(samples: np.ndarray) -> float:
-    """Share of samples that stand at full scale beside an equal neighbour."""
-    level = np.abs(samples)
-    return float(np.mean((level[1:] == level[:-1]) & (level[1:] >= FULL_SCALE)))
+    return samples, rate

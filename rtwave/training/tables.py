@@ -55,7 +55,7 @@ def measure_tables(corpus: Corpus, config: WaveNetConfig) -> Instrument:
         stiffness=stiffness.astype(np.float32),
         release_s=np.where(every_key < corpus.index.undamped_from, DAMPER_S, 0.0).astype(np.float32),
         onset_phases=onset_phases,
-        temperature=np.ones(KEYS, np.float32),
+        temperature=np.zeros(KEYS, np.float32),
     )
 
 

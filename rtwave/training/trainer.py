@@ -82,19 +82,23 @@ class Trainer:
         self.step = state["step"]
 
     def save(self) -> None:
-        """Write checkpoint and averaged weights."""
+        """Write checkpoint and averaged weights; RtwaveError and the last good ones kept where one is not finite."""
+        try:
+            weights = self.weights()
+        except RtwaveError as error:
+            raise RtwaveError(f"training: {error} at step {self.step}; resume with a lower --learning-rate") from None
         self.run_folder.save_state(
             {
                 "config": self.config.to_json(),
                 "options": msgspec.json.encode(self.options).decode(),
-                "corpus": str(self.corpus.folder),
+                "corpus": str(self.corpus.folder.resolve()),
                 "network": self.network.state_dict(),
                 "averaged": self.averaged.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "step": self.step,
             }
         )
-        self.weights().save(self.run_folder.weights_path)
+        weights.save(self.run_folder.weights_path)
 
     def weights(self) -> Weights:
         """The averaged network with the corpus's tables: what is judged and shipped."""
@@ -122,7 +126,7 @@ class Trainer:
                             "step": self.step,
                             "samples": self.step * options.batch * options.length,
                             "bits": round(float(np.mean(bits)), 4),
-                            "held_out_bits": round(progress.held_out_bits, 4),
+                            "held_out_bits": progress.held_out_bits and round(progress.held_out_bits, 4),
                             "samples_per_second": round(progress.samples_per_second),
                         }
                     )
@@ -167,10 +171,10 @@ class Trainer:
         return negative_log_likelihood(self.config, outputs.float(), targets)[:, batch.context :]
 
     @torch.no_grad()
-    def validate(self) -> float:
-        """Bits per 16-bit sample of the averaged network on the held-out recordings, in float32; NaN without any."""
+    def validate(self) -> float | None:
+        """Bits per 16-bit sample of the averaged network on the held-out recordings, in float32; None without any."""
         bits = [self._bits(self._nats(self.averaged.predict, batch, bfloat16=False), batch) for batch in self.held_out]
-        return float(np.average(bits, weights=[len(batch.inputs) for batch in self.held_out])) if bits else math.nan
+        return float(np.average(bits, weights=[len(batch.inputs) for batch in self.held_out])) if bits else None
 
 
 def _bfloat16_pays() -> bool:

@@ -1,5 +1,6 @@
 """The shape of a WaveNet: one frozen, validated record that every room of the house reads."""
 
+import reprlib
 from typing import Literal
 
 import msgspec
@@ -20,11 +21,23 @@ FEATURE_SIZES = {
 }
 """Conditioning features a network can use, with the number of channels each takes."""
 
+MAX_LAYERS = 256
+
 LOG_SCALE_MIN, LOG_SCALE_MAX = -9.5, 1.0
 """Bounds of the Gaussian output's log scale (nats): below lies numerical noise, above nothing that sounds."""
 
 
-class WaveNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Told(type(msgspec.Struct)):
+    """Makes an unknown field the same kind of error as a bad value."""
+
+    def __call__(cls, *args: object, **fields: object) -> object:
+        unknown = fields.keys() - set(cls.__struct_fields__)
+        if unknown:
+            raise RtwaveError(f"config: unknown field {min(unknown)!r}, expected {', '.join(cls.__struct_fields__)}")
+        return super().__call__(*args, **fields)
+
+
+class WaveNetConfig(msgspec.Struct, metaclass=_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that fixes a network's arithmetic; see arXiv 1609.03499 for the names.
 
     `sample_rate` in Hz; `dilations` in samples, one a layer; `control_period` in samples; `conditioning` names
@@ -51,11 +64,15 @@ class WaveNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def __post_init__(self) -> None:
         def require(good: bool, field: str, expected: str) -> None:
             if not good:
-                raise RtwaveError(f"config: {field} is {getattr(self, field)!r}, expected {expected}")
+                raise RtwaveError(f"config: {field} is {reprlib.repr(getattr(self, field))}, expected {expected}")
 
         def whole(value: object, low: int, high: int) -> bool:
             return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
+        for field in ("dilations", "conditioning"):
+            value = getattr(self, field)
+            require(isinstance(value, tuple | list), field, "a tuple")
+            msgspec.structs.force_setattr(self, field, tuple(value))
         require(whole(self.sample_rate, 1_000, 384_000), "sample_rate", "1000 to 384000 Hz")
         require(self.output in ("gaussian", "mulaw"), "output", "'gaussian' or 'mulaw'")
         require(whole(self.quantization_channels, 3, 65_536), "quantization_channels", "3 to 65536")
@@ -66,9 +83,9 @@ class WaveNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         )
         require(self.leveling in ("loudness", "none"), "leveling", "'loudness' or 'none'")
         require(
-            0 < len(self.dilations) <= 256 and all(whole(d, 1, 65_536) for d in self.dilations),
+            0 < len(self.dilations) <= MAX_LAYERS and all(whole(d, 1, 65_536) for d in self.dilations),
             "dilations",
-            "1 to 256 whole numbers, each 1 to 65536",
+            f"1 to {MAX_LAYERS} whole numbers, each 1 to 65536",
         )
         require(self.kernel_size in (2, 3), "kernel_size", "2 or 3")
         for field in ("residual_channels", "skip_channels", "head_channels"):
@@ -77,7 +94,8 @@ class WaveNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         require(whole(self.partials, 1, 256), "partials", "1 to 256")
         require(whole(self.control_period, 1, 4096), "control_period", "1 to 4096 samples")
         require(
-            set(self.conditioning) <= set(FEATURE_SIZES) and len(set(self.conditioning)) == len(self.conditioning),
+            all(isinstance(name, str) and name in FEATURE_SIZES for name in self.conditioning)
+            and len(set(self.conditioning)) == len(self.conditioning),
             "conditioning",
             f"distinct names out of {', '.join(FEATURE_SIZES)}",
         )
@@ -86,11 +104,6 @@ class WaveNetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def receptive_field(self) -> int:
         """Input samples that reach one output."""
         return (self.kernel_size - 1) * sum(self.dilations) + 1
-
-    @property
-    def gate_channels(self) -> int:
-        """Rows of each dilated convolution: filter and gate halves."""
-        return 2 * self.residual_channels
 
     @property
     def conditioning_channels(self) -> int:

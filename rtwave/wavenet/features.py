@@ -80,9 +80,9 @@ def level(loudness_db: np.ndarray) -> np.ndarray:
     return 10.0 ** ((np.maximum(loudness_db, LOUDNESS_FLOOR_DB) - STEADY_DB) / 20.0)
 
 
-def note_frequency(note: float | np.ndarray, cents: np.ndarray) -> np.ndarray:
-    """f0 in Hz of a fractional MIDI note, with the stretch table `cents` (128,) interpolated between keys."""
-    stretch = np.interp(note, np.arange(128), cents)
+def note_frequency(note: float | np.ndarray, cents: float | np.ndarray) -> np.ndarray:
+    """f0 in Hz of a fractional MIDI note, with the stretch `cents`: one value, or (128,) interpolated between keys."""
+    stretch = np.interp(note, np.arange(128), np.broadcast_to(cents, 128))
     return 440.0 * 2.0 ** ((np.asarray(note, np.float64) - 69.0 + stretch / 100.0) / 12.0)
 
 
@@ -94,4 +94,4 @@ def partial_frequencies(f0: float, stiffness: float, partials: int) -> np.ndarra
 
 def excitation(phases: np.ndarray, audible: np.ndarray) -> np.ndarray:
     """e, float32 (2K, T): sines then cosines of `phases` (K, T) in radians, 0 where `audible` (K, T) is false."""
-    return np.concatenate([np.sin(phases) * audible, np.cos(phases) * audible]).astype(np.float32)
+    return np.concatenate([np.sin(phases) * audible, np.cos(phases) * audible]).astype(np.float32, copy=False)

@@ -9,6 +9,17 @@ from .features import LOUDNESS_FLOOR_DB
 
 KEYS = 128
 
+RANGES = {
+    "envelope_keys": (0.0, 127.0),
+    "envelope_velocities": (0.0, 127.0),
+    "envelope_db": (-200.0, 20.0),
+    "cents": (-1200.0, 1200.0),
+    "stiffness": (0.0, np.inf),
+    "release_s": (0.0, np.inf),
+    "temperature": (-2.0, 2.0),
+}
+"""Lowest and highest value that can be played, in each table's own unit."""
+
 
 @dataclass
 class Instrument:
@@ -17,7 +28,7 @@ class Instrument:
     envelope_keys (N,) rising MIDI notes; envelope_velocities (M,) rising, 1..127; envelope_ages_s (G,) rising from 0;
     envelope_db (N, M, G) RMS dBFS of a held note; cents (128,) stretch against equal temperament at A4 = 440 Hz;
     stiffness (128,) B of the string; release_s (128,) time constant of the damper, 0 where there is none;
-    onset_phases (128, K) phase of each partial at note-on, radians; temperature (128,) factor on the player's.
+    onset_phases (128, K) phase of each partial at note-on, radians; temperature (128,) added to the player's.
     """
 
     envelope_keys: np.ndarray
@@ -42,7 +53,7 @@ class Instrument:
             stiffness=np.zeros(KEYS, np.float32),
             release_s=np.full(KEYS, 0.06, np.float32),
             onset_phases=np.zeros((KEYS, partials), np.float32),
-            temperature=np.ones(KEYS, np.float32),
+            temperature=np.zeros(KEYS, np.float32),
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -51,7 +62,8 @@ class Instrument:
 
     def check(self, partials: int, where: str) -> None:
         """Raise RtwaveError naming `where` and the table if a shape, dtype, order or value cannot be played."""
-        n, m, g = len(self.envelope_keys), len(self.envelope_velocities), len(self.envelope_ages_s)
+        axes = (self.envelope_keys, self.envelope_velocities, self.envelope_ages_s)
+        n, m, g = (axis.size if isinstance(axis, np.ndarray) else 0 for axis in axes)
         expected = {
             "envelope_keys": (max(n, 1),),
             "envelope_velocities": (max(m, 1),),
@@ -61,6 +73,9 @@ class Instrument:
         }
         for name, table in self.arrays().items():
             shape = expected.get(name, (KEYS,))
+            if not isinstance(table, np.ndarray):
+                came = type(table).__name__
+                raise RtwaveError(f"{where}: instrument.{name} is {came}, expected an array float32 {shape}")
             if table.shape != shape or table.dtype != np.float32:
                 raise RtwaveError(
                     f"{where}: instrument.{name} is {table.dtype} {table.shape}, expected float32 {shape}"
@@ -70,12 +85,16 @@ class Instrument:
         for name in ("envelope_keys", "envelope_velocities", "envelope_ages_s"):
             if (np.diff(getattr(self, name)) <= 0).any():
                 raise RtwaveError(f"{where}: instrument.{name} does not rise, expected rising values")
-        for name in ("stiffness", "release_s", "temperature"):
-            if (getattr(self, name) < 0).any():
-                raise RtwaveError(f"{where}: instrument.{name} is negative somewhere, expected 0 or more")
+        for name, (low, high) in RANGES.items():
+            table = getattr(self, name)
+            if table.min() < low or table.max() > high:
+                came = f"{table.min():g} to {table.max():g}"
+                raise RtwaveError(f"{where}: instrument.{name} spans {came}, expected values in {low:g} to {high:g}")
+        if self.envelope_ages_s[0] != 0.0:
+            raise RtwaveError(f"{where}: instrument.envelope_ages_s starts at {self.envelope_ages_s[0]:g}, expected 0")
         if (self.release_s == 0).any() and not self._dies_away():
             raise RtwaveError(
-                f"{where}: instrument.envelope_db holds its level to the end, expected it to fall, for keys have no damper"
+                f"{where}: instrument.envelope_db keeps its level to the end, expected it to fall: keys have no damper"
             )
 
     def _dies_away(self) -> bool:

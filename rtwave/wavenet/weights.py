@@ -60,6 +60,7 @@ class Weights:
         self._check()
 
     def _check(self) -> None:
+        self.tensors = dict(self.tensors)  # the caller's stays as it is
         expected = tensor_shapes(self.config)
         for name in expected.keys() - self.tensors.keys():
             raise RtwaveError(f"{self.where}: {name} is missing, expected shape {expected[name]}")
@@ -119,10 +120,15 @@ class Weights:
         return cls(config, tensors, instrument, where=path.name)
 
     def save(self, path: str | Path) -> None:
-        """Write the file whole or not at all (a temporary beside it, then renamed)."""
+        """Write the file whole or, with RtwaveError, not at all (a temporary beside it, then renamed)."""
         path = Path(path)
         tables = {f"instrument.{name}": table for name, table in self.instrument.arrays().items()}
         arrays = {name: np.ascontiguousarray(tensor) for name, tensor in (self.tensors | tables).items()}
         temporary = path.with_suffix(".partial")
-        save_file(arrays, temporary, metadata={"format": FORMAT, "config": self.config.to_json()})
-        temporary.replace(path)
+        try:
+            save_file(arrays, temporary, metadata={"format": FORMAT, "config": self.config.to_json()})
+            temporary.replace(path)
+        except (OSError, SafetensorError) as error:
+            temporary.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or error
+            raise RtwaveError(f"{path}: weights cannot be written ({reason}); name another file") from None

@@ -12,6 +12,9 @@ import soundfile
 pytest.importorskip("torch")
 pytest.importorskip("soxr")
 
+from rtwave.training.checkpoint import Run, read_options
+from rtwave.wavenet.weights import Weights
+
 SMALL = ["--layers", "3", "--residual-channels", "8", "--skip-channels", "8", "--head-channels", "8", "--batch", "2"]
 SMALL += ["--length", "512", "--render-every", "20", "--precision", "float32"]
 
@@ -29,6 +32,7 @@ def learned(recordings, tmp_path_factory):
     assert prepared.returncode == 0, prepared.stderr
     trained = rtwave("train", "corpus", "--out", "run", "--steps", 40, *SMALL, folder=folder)
     assert trained.returncode == 0, trained.stderr
+    assert prepared.stderr == trained.stderr == "", "a progress bar where nobody looks"
     return folder, prepared.stdout, trained.stdout
 
 
@@ -48,10 +52,14 @@ def test_train_tells_how_it_goes_and_leaves_a_note_to_hear(learned):
     assert soundfile.info(sounds[0]).samplerate == 16_000
 
 
-def test_export_makes_a_preset_that_renders(learned):
+def test_export_makes_a_preset_that_renders_and_needs_no_torch(learned):
     folder, _, _ = learned
-    exported = rtwave("export", "run", "--out", "preset", "--name", "pluck", "--license", "CC0", folder=folder)
-    assert exported.returncode == 0, exported.stderr
+    words = ["export", "run", "--out", "preset", "--name", "pluck", "--license", "CC0"]
+    without_torch = f"import sys; sys.modules['torch'] = None; from rtwave.cli.main import run; sys.exit(run({words}))"
+    exported = subprocess.run(
+        [sys.executable, "-W", "error", "-c", without_torch], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    assert (exported.returncode, exported.stderr) == (0, "")
     assert (folder / "preset" / "LICENSE.txt").read_text().startswith("CC0")
     played = rtwave(
         "play", "--preset", "preset", "--device", "null", "--seconds", 0.3, "--record", "take.wav", folder=folder
@@ -60,7 +68,8 @@ def test_export_makes_a_preset_that_renders(learned):
     assert soundfile.info(folder / "take.wav").frames > 0
 
 
-def test_control_c_saves_and_resume_goes_on(learned, tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_is_saved_and_resumed_as_it_was(learned, tmp_path, stop):
     folder, _, _ = learned
     command = [sys.executable, "-m", "rtwave", "train", "corpus", "--out", str(tmp_path / "run"), "--steps", "100000"]
     running = subprocess.Popen(
@@ -70,15 +79,46 @@ def test_control_c_saves_and_resume_goes_on(learned, tmp_path):
     while not list(tmp_path.glob("run/notes/*.wav")):
         assert time.monotonic() < deadline, "no note was rendered"
         time.sleep(0.1)
-    os.kill(running.pid, signal.SIGINT)
+    os.kill(running.pid, stop)
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 0, said
     step = int(said.split("stopped at step ")[1].split(",")[0])
     resumed = rtwave(
-        "train", "corpus", "--out", tmp_path / "run", "--resume", "--steps", step + 5, *SMALL, folder=folder
+        "train", "corpus", "--out", tmp_path / "run", "--resume", "--steps", step + 5, "--noise", 0.01, folder=folder
     )
     assert resumed.returncode == 0, resumed.stderr
     assert f"step {step + 5}:" in resumed.stdout
+    options = read_options(Run(tmp_path / "run").load_state())
+    assert (options.steps, options.noise) == (step + 5, 0.01)
+    assert (options.batch, options.length, options.precision) == (2, 512, "float32")
+
+
+def test_an_unpitched_preset_with_three_taps_and_knobs_is_learned_and_exported(recordings, tmp_path):
+    rows = [f"{path.name},60,{100 + n},{n / 12}" for n, path in enumerate(sorted(recordings.iterdir()))]
+    (tmp_path / "list.csv").write_text("\n".join(["file,note,velocity,knob2", *rows]))
+    for words in (
+        ("prepare", recordings, "--out", "corpus", "--manifest", "list.csv", "--seconds", 0.5),
+        ("train", "corpus", "--out", "run", "--excitation", "none", "--kernel-size", 3, "--steps", 3, *SMALL),
+        ("export", "run", "--out", "preset"),
+    ):
+        said = rtwave(*words, folder=tmp_path)
+        assert said.returncode == 0, said.stderr
+    config = Weights.load(tmp_path / "preset" / "model.safetensors").config
+    assert (config.excitation, config.kernel_size, config.conditioning[-1]) == ("none", 3, "knob2")
+
+
+def test_train_says_which_recordings_are_too_short_and_that_none_is_held_out(recordings, tmp_path):
+    for name in ("pluck_C4_v110.wav", "pluck_D#4_v110.flac"):
+        (tmp_path / name).write_bytes((recordings / name).read_bytes())
+    samples, rate = soundfile.read(recordings / "pluck_C4_v30.wav")
+    soundfile.write(tmp_path / "pluck_E4.wav", samples[: rate // 2], rate)
+    assert rtwave("prepare", ".", "--out", "corpus", folder=tmp_path).returncode == 0
+    small = [*SMALL, "--length", "16000", "--steps", "1"]
+    trained = rtwave("train", "corpus", "--out", "run", *small, folder=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "left out 1 recordings, shorter than a segment of --length: pluck_E4.wav" in trained.stdout
+    assert "no recording is held out" in trained.stdout
+    assert "nan" not in trained.stdout
 
 
 @pytest.mark.parametrize(
@@ -88,9 +128,17 @@ def test_control_c_saves_and_resume_goes_on(learned, tmp_path):
         (("prepare", "empty"), "no labelled recording found"),
         (("train", "empty"), "not a whole corpus"),
         (("train", "corpus", "--out", "new", "--resume"), "no checkpoint.pt"),
+        (("train", "corpus", "--out", "run"), "run: holds a run at step 40; add --resume or choose another --out"),
+        (("train", "corpus", "--out", "run", "--resume"), "run: is at step 40 of 40 already; add --steps"),
+        (("train", "corpus", "--out", "run", "--resume", "--layers", "4"), "dilations is (1, 2, 4), not (1, 2, 4, 8)"),
+        (("train", "corpus", "--out", "run", "--resume", "--output", "mulaw"), "output is 'gaussian', not 'mulaw'"),
+        (("train", "corpus", "--length", "90000"), "no recording is as long as a segment of 90000 samples"),
         (("train", "corpus", "--learning-rate", "-1"), "learning_rate is -1.0"),
         (("train", "corpus", "--output", "loud"), "output is 'loud'"),
         (("export", "empty"), "no such weights file"),
+        (("export", "run", "--name", "../evil"), "name is '../evil'"),
+        (("export", "run", "--name", ""), "name is ''"),
+        (("export", "run", "--demo", "corpus/corpus.json"), "not a whole MIDI file"),
     ],
 )
 def test_bad_input_is_one_line_and_a_non_zero_exit(learned, words, message):

@@ -1,5 +1,6 @@
 """The command line as a whole: help, exit codes, and errors in one line."""
 
+import importlib
 import subprocess
 import sys
 
@@ -71,3 +72,17 @@ def test_ctrl_c_is_one_line(rtwave, monkeypatch):
 
     monkeypatch.setattr("rtwave.instrument.scores.read_score", interrupt)
     assert rtwave("render", "song.mid", "-o", "song.wav") == (1, "", "rtwave: interrupted\n")
+
+
+@pytest.mark.parametrize("library", ["torch", "scipy", "soxr"])
+def test_missing_extra_is_one_line_that_names_it(rtwave, monkeypatch, library):
+    monkeypatch.setattr("rtwave.cli.prepare.prepare", lambda: importlib.import_module(library))
+    monkeypatch.setitem(sys.modules, library, None)
+    told = f"rtwave: {library} is not installed; this verb needs: pip install 'rtwave[train]'\n"
+    assert rtwave("prepare") == (1, "", told)
+
+
+def test_missing_library_of_another_kind_is_not_explained_away(rtwave, monkeypatch):
+    monkeypatch.setattr("rtwave.cli.prepare.prepare", lambda: importlib.import_module("nosuchlibrary"))
+    with pytest.raises(ModuleNotFoundError):
+        rtwave("prepare")

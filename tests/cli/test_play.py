@@ -1,8 +1,10 @@
 """`rtwave play` without a sound card: the same samples as render, and a clean end whatever ends it."""
 
+import contextlib
 import os
 import pty
 import signal
+import sys
 import time
 
 import numpy as np
@@ -92,19 +94,48 @@ def test_signals_end_cleanly_with_whole_recordings(bell, song, tmp_path, number,
     assert read_score(take).events
 
 
-def test_computers_keys_play_in_a_terminal(bell, tmp_path):
+@contextlib.contextmanager
+def terminal():
+    """A terminal to type in, as two file descriptors: ours and the program's."""
     ours, theirs = pty.openpty()
-    record = ["--record-midi", tmp_path / "take.mid"]
     try:
-        with started("play", "--preset", bell, "--device", "null", *record, stdin=theirs) as program:
-            program.wait_for("listening to the computer's keys")
-            program.wait_for("Ctrl-C ends")
-            os.write(ours, b"zq")
-            time.sleep(0.2)
-            os.write(ours, b"\x03")  # Ctrl-C, if this were its controlling terminal
-            assert program.end(signal.SIGINT) == 0
+        yield ours, theirs
     finally:
         os.close(ours)
         os.close(theirs)
-    notes = [message.data1 for _, message in read_score(tmp_path / "take.mid").events if message.kind == 0x90]
-    assert notes == [48, 60]
+
+
+def type_two_keys(program, ours):
+    program.wait_for("listening to the computer's keys")
+    program.wait_for("Ctrl-C ends")
+    os.write(ours, b"zq")
+    time.sleep(0.2)
+    os.write(ours, b"\x03")  # Ctrl-C, if this were its controlling terminal
+    assert program.end(signal.SIGINT) == 0
+
+
+def notes_of(take):
+    return [message.data1 for _, message in read_score(take).events if message.kind == 0x90]
+
+
+def test_computers_keys_play_in_a_terminal(bell, tmp_path):
+    record = ["--record-midi", tmp_path / "take.mid"]
+    with (
+        terminal() as (ours, theirs),
+        started("play", "--preset", bell, "--device", "null", *record, stdin=theirs) as program,
+    ):
+        type_two_keys(program, ours)
+    assert notes_of(tmp_path / "take.mid") == [48, 60]
+
+
+def test_without_rtmidi_play_listens_to_the_computers_keys(bell, tmp_path):
+    (tmp_path / "rtmidi.py").write_text("raise ImportError('blocked by a test')")
+    blocked = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    record = ["--record-midi", tmp_path / "take.mid"]
+    with (
+        terminal() as (ours, theirs),
+        started("play", "--preset", bell, "--device", "null", *record, stdin=theirs, env=blocked) as program,
+    ):
+        program.wait_for("python-rtmidi is not installed")
+        type_two_keys(program, ours)
+    assert notes_of(tmp_path / "take.mid") == [48, 60]

@@ -57,6 +57,9 @@ def test_both_outputs_can_be_measured(weights):
     ("arguments", "told"),
     [
         (["--model", "big"], "model is 'big', expected LAYERSxRESIDUALxSKIP"),
+        (["--model", "9" * 5000 + "x4x4"], "expected LAYERSxRESIDUALxSKIP"),
+        (["--model", "99999999x32x64"], "model is '99999999x32x64' with 99999999 layers, expected 1 to 256"),
+        (["--model", "0x32x64"], "expected 1 to 256"),
         (["--model", "2x4x0"], "skip_channels is 0"),
         (["--model", "2x4x4", "--voices", "0"], "voices is 0"),
         (["--model", "2x4x4", "--seconds", "0"], "seconds is 0.0"),
@@ -70,3 +73,4 @@ def test_bad_arguments_are_one_line(arguments, told, capsys):
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+    assert len(error) < 300

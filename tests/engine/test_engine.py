@@ -132,6 +132,26 @@ def test_block_size_does_not_change_resampled_output(blocks):
     np.testing.assert_array_equal(pieces, once.render(sum(blocks)))
 
 
+@pytest.mark.parametrize(
+    ("output", "samples", "channels", "told"),
+    [
+        ("gaussian", np.zeros((30, 2)), 23, r"samples have shape \(30, 2\), expected \(T,\)"),
+        ("gaussian", 0.5, 23, r"samples have shape \(\), expected \(T,\)"),
+        ("gaussian", "loud", 23, "samples is str, expected an array of numbers"),
+        ("gaussian", [[1.0], [1.0, 2.0]], 23, "samples is list, expected an array of numbers"),
+        ("gaussian", np.zeros(30), 22, r"conditioning has shape \(22, 30\), expected \(23, 30\)"),
+        ("gaussian", np.zeros(29), 23, r"conditioning has shape \(23, 30\), expected \(23, 29\)"),
+        ("mulaw", np.full(30, 3.7), 23, "samples hold other than classes, expected whole numbers from 0 to 255"),
+        ("mulaw", np.full(30, 256), 23, "samples hold other than classes"),
+        ("mulaw", np.full(30, np.nan), 23, "samples hold other than classes"),
+    ],
+)
+def test_teacher_forcing_refuses_what_does_not_fit(output, samples, channels, told):
+    engine = Engine(quiet_network(output=output))
+    with pytest.raises(RtwaveError, match=told):
+        engine.teacher_force(samples, np.zeros((channels, 30)))
+
+
 def test_teacher_forcing_changes_no_voice():
     engine, undisturbed = Engine(WEIGHTS), Engine(WEIGHTS)
     for either in (engine, undisturbed):

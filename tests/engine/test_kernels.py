@@ -105,5 +105,5 @@ def test_wrong_shapes_for_teacher_forcing_are_told():
     with pytest.raises(RtwaveError, match=r"excitation has shape \(5, 20\), expected \(6, 20\)"):
         engine.teacher_force(samples, conditioning, excitation[1:])
     classes = quiet_network(output="mulaw")
-    with pytest.raises(RtwaveError, match="expected 0 to 255"):
+    with pytest.raises(RtwaveError, match="whole numbers from 0 to 255"):
         Engine(classes).teacher_force(np.full(20, 256), conditioning, excitation)

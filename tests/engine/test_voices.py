@@ -67,14 +67,20 @@ def test_a_free_running_note_draws_the_slow_voice_s_random_numbers():
     np.testing.assert_allclose(engine.render(300), slow.render(300), atol=2e-4)
 
 
-def test_the_temperature_table_scales_the_player_s():
+def test_the_temperature_table_adds_to_the_player_s_and_never_goes_below_zero():
     weights = quiet_network()
-    weights.instrument.temperature[60] = 0.0
+    weights.instrument.temperature[60] = -1.5
     engine, pure = Engine(weights), Engine(weights)
     pure.control("temperature", 0.0)
     for either in (engine, pure):
         either.note_on(60, 90)
     np.testing.assert_array_equal(engine.render(200), pure.render(200))
+    warm, cool = Engine(weights), Engine(quiet_network())
+    warm.control("temperature", 1.75)
+    cool.control("temperature", 0.25)
+    for either in (warm, cool):
+        either.note_on(60, 90)
+    np.testing.assert_array_equal(warm.render(200), cool.render(200))
 
 
 def test_partials_above_the_limit_are_masked():

@@ -6,6 +6,7 @@ import pytest
 import soundfile
 
 import rtwave
+from rtwave import presets
 from rtwave.errors import RtwaveError
 from rtwave.instrument import sequencer
 from rtwave.instrument.performance import Performance
@@ -90,6 +91,20 @@ def test_a_take_is_rendered_at_the_rate_it_was_played_at(song, bell, tmp_path):
     assert len(render_midi(tmp_path / "take.mid", sample_rate=16_000)) < 44_100
 
 
+def test_take_names_a_preset_that_is_found_by_name_whatever_lies_in_the_folder(bell, tmp_path, monkeypatch):
+    monkeypatch.setattr(presets, "user_presets_folder", lambda: bell.parent)
+    (tmp_path / "bell").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for asked in ("bell", str(bell)):
+        assert Performance(Settings(preset=asked)).settings.preset == "bell"
+
+
+def test_take_holds_the_whole_path_of_any_other_preset(bell, tmp_path, monkeypatch):
+    monkeypatch.chdir(bell.parent)
+    for asked in ("bell", "bell/preset.toml"):
+        assert Performance(Settings(preset=asked)).settings.preset == str(bell)
+
+
 def test_notes_without_end_are_cut_after_the_tail(bell, tmp_path):
     track = mido.MidiTrack([mido.Message("note_on", note=60, velocity=64), mido.MetaMessage("end_of_track", time=48)])
     mido.MidiFile(type=0, tracks=[track]).save(tmp_path / "song.mid")
@@ -122,3 +137,15 @@ def test_bad_options_are_one_clear_line(song, bell, options, problem):
     with pytest.raises(RtwaveError, match=problem) as caught:
         render_midi(song, **({"preset": bell} | options))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("events", [3000, 6000])
+def test_more_events_at_one_moment_than_can_be_played_is_one_line(bell, tmp_path, events):
+    notes = [mido.Message("note_on", note=index % 128, velocity=64) for index in range(events)]
+    track = mido.MidiTrack([mido.Message("note_on", note=60, velocity=64, time=480), *notes])
+    mido.MidiFile(type=0, tracks=[track]).save(tmp_path / "song.mid")
+    if events == 3000:
+        assert render_midi(tmp_path / "song.mid", bell, tail_s=0.01).any()
+        return
+    with pytest.raises(RtwaveError, match=r"thousands of events at one moment, 0\.50 s after its start"):
+        render_midi(tmp_path / "song.mid", bell)

@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 
@@ -5,7 +6,9 @@ pytest.importorskip("soxr")
 
 from rtwave.training.calibrate import calibrate_temperature, purity_db
 from rtwave.training.corpus import Corpus
+from rtwave.wavenet.config import WaveNetConfig
 from rtwave.wavenet.features import partial_frequencies
+from rtwave.wavenet.weights import Weights
 
 RATE = 16_000
 
@@ -25,16 +28,68 @@ def test_each_key_is_played_at_the_temperature_that_is_as_noisy_as_its_recording
     clean = np.array(corpus.audio)
     noise = np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32)
     corpus.audio = clean + 0.002 * noise
+    weights = Weights.random(WaveNetConfig(dilations=(1,), excitation="partials"))
 
-    def factors(spread):
+    def offsets(spread):
         def play(weights, entry, temperature):
             place = slice(entry.audio_start, entry.audio_start + entry.samples)
             return clean[place] + temperature * spread * noise[place][::-1]
 
         monkeypatch.setattr("rtwave.training.calibrate._render", play)
-        return calibrate_temperature(None, corpus, temperature=0.2)
+        return calibrate_temperature(weights, corpus, temperature=0.2)
 
-    steady, wild = factors(0.01), factors(0.04)
+    steady, wild = offsets(0.01), offsets(0.04)
     assert (steady.shape, steady.dtype) == ((128,), np.float32)
-    np.testing.assert_allclose(steady, 1.0, atol=0.15)
-    np.testing.assert_allclose(wild, 0.25, atol=0.1)
+    np.testing.assert_allclose(steady, 0.0, atol=0.03)
+    np.testing.assert_allclose(wild, -0.15, atol=0.02)
+
+
+def shortened(corpus, samples):
+    """The corpus with every recording of key 63 ended after `samples`."""
+    entries = [
+        msgspec.structs.replace(entry, samples=samples) if entry.note == 63 else entry for entry in corpus.index.entries
+    ]
+    corpus.index = msgspec.structs.replace(corpus.index, entries=entries)
+    return corpus
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """A stand-in network that plays noise, and the lengths over which it is compared: (recording, render)."""
+    lengths = []
+
+    def measure(sound, sample_rate, frequencies):
+        lengths.append(len(sound))
+        return 20.0 - 100.0 * np.abs(sound[-1])
+
+    noise = np.ones(int(1.3 * RATE) + 1, np.float32)
+    monkeypatch.setattr("rtwave.training.calibrate.purity_db", measure)
+    monkeypatch.setattr("rtwave.training.calibrate._render", lambda weights, entry, temperature: noise * temperature)
+    return lengths
+
+
+def test_a_recording_and_its_rendering_are_compared_over_the_same_length(corpus_folder, heard):
+    weights = Weights.random(WaveNetConfig(dilations=(1,), excitation="partials"))
+    calibrate_temperature(weights, shortened(Corpus(corpus_folder), RATE), temperature=0.3)
+    assert heard.count(RATE) == 3 * 9  # three velocities, each a recording and eight renderings
+    assert all(length >= RATE for length in heard)
+
+
+def test_a_key_with_no_recording_long_enough_to_judge_is_played_as_it_is(corpus_folder, heard):
+    weights = Weights.random(WaveNetConfig(dilations=(1,), excitation="partials"))
+    offsets = calibrate_temperature(weights, shortened(Corpus(corpus_folder), RATE // 2), temperature=0.3)
+    assert offsets[63] == 0.0
+    assert offsets[60] != 0.0
+    assert min(heard) > 0.7 * RATE
+
+
+def test_without_excitation_every_key_is_played_as_it_is(corpus_folder, heard):
+    weights = Weights.random(WaveNetConfig(dilations=(1,)))
+    assert (calibrate_temperature(weights, Corpus(corpus_folder), temperature=0.3) == 0.0).all()
+    assert not heard
+
+
+def test_no_key_is_played_above_temperature_one(corpus_folder, heard):
+    weights = Weights.random(WaveNetConfig(dilations=(1,), excitation="partials"))
+    offsets = calibrate_temperature(weights, shortened(Corpus(corpus_folder), RATE // 2), temperature=1.6)
+    assert (1.6 + offsets).max() <= 1.0 + 1e-6

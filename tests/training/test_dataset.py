@@ -1,8 +1,10 @@
+import msgspec
 import numpy as np
 import pytest
 
+from rtwave.errors import RtwaveError
 from rtwave.training.corpus import Corpus
-from rtwave.training.dataset import Dataset, resample_at
+from rtwave.training.dataset import EARLIEST_RELEASE_S, Dataset, resample_at
 from rtwave.wavenet.codec import deemphasize, encode
 from rtwave.wavenet.config import WaveNetConfig
 from rtwave.wavenet.features import level
@@ -128,3 +130,81 @@ def test_held_out_recordings_are_never_learned_from(corpus):
     dataset = Dataset(corpus, CONFIG)
     assert not {entry.name for entry in dataset.train} & {entry.name for entry in dataset.held_out}
     assert dataset.validation()
+
+
+@pytest.fixture
+def draws(corpus, monkeypatch):
+    """(entry, start, detune, release, noise) of 4000 draws from a corpus of keys three semitones apart."""
+    monkeypatch.setattr(Dataset, "segment", lambda self, *drawn: drawn[:5])
+    dataset, generator = Dataset(corpus, CONFIG, length=2048, noise=0.02), np.random.default_rng(0)
+    return dataset, list(zip(*(dataset._draw_one(generator) for _ in range(4000)), strict=True))
+
+
+def test_segments_are_drawn_from_all_recordings_alike_and_a_quarter_begin_at_the_onset(draws):
+    dataset, (entries, starts, *_) = draws
+    counts = [entries.count(entry) for entry in dataset.train]
+    assert min(counts) > 0.7 * 4000 / len(dataset.train)
+    assert 0.23 < starts.count(-dataset.context) / 4000 < 0.27
+    later = [start for start in starts if start >= 0]
+    assert max(later) > 0.9 * (2.0 * 16_000 - dataset.length) * 2 ** (-1.5 / 12)
+    assert np.median(later) < 0.5 * max(later)
+
+
+def test_detuning_fills_the_gaps_between_keys_evenly(draws):
+    _, (_, _, detunes, *_) = draws
+    assert (min(detunes), max(detunes)) == (pytest.approx(-1.5, abs=0.01), pytest.approx(1.5, abs=0.01))
+    assert np.std(detunes) == pytest.approx(3.0 / np.sqrt(12), rel=0.05)
+
+
+def test_one_segment_in_five_has_a_note_off_within_or_shortly_before_it(draws):
+    dataset, (_, starts, _, releases, _) = draws
+    off = [(start, release) for start, release in zip(starts, releases, strict=True) if release is not None]
+    assert 0.18 < len(off) / 4000 < 0.22
+    assert all(release >= EARLIEST_RELEASE_S * 16_000 - 32 for _, release in off)
+    assert all(start - 0.45 * 16_000 - 32 <= release <= start + dataset.length for start, release in off if start > 800)
+    assert 0.1 < np.mean([release < start for start, release in off]) < 0.9
+
+
+def test_noise_is_drawn_evenly_up_to_its_highest(draws):
+    _, (*_, noises) = draws
+    assert 0 <= min(noises) < 0.001
+    assert 0.019 < max(noises) <= 0.02
+    assert np.mean(noises) == pytest.approx(0.01, rel=0.05)
+
+
+def shortened(corpus, names, samples):
+    entries = [
+        msgspec.structs.replace(entry, samples=samples) if entry.name in names else entry
+        for entry in corpus.index.entries
+    ]
+    corpus.index = msgspec.structs.replace(corpus.index, entries=entries)
+    return corpus
+
+
+def test_no_segment_reads_past_the_end_of_its_recording(corpus, monkeypatch):
+    monkeypatch.setattr(Dataset, "segment", lambda self, *drawn: drawn[:3])
+    dataset = Dataset(shortened(corpus, {entry.name for entry in corpus.index.entries}, 2400), CONFIG, length=2048)
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        entry, start, detune = dataset._draw_one(generator)
+        assert (start + dataset.length) * 2 ** (detune / 12) < entry.samples
+
+
+def test_recordings_shorter_than_a_segment_are_left_out_and_named(corpus):
+    short = {entry.name for entry in corpus.index.entries[:2]}
+    dataset = Dataset(shortened(corpus, short, 2000), CONFIG, length=2048)
+    assert {entry.name for entry in dataset.too_short} == short
+    assert not {entry.name for entry in dataset.train} & short
+
+
+def test_a_length_that_fits_no_recording_is_one_clear_error(corpus):
+    with pytest.raises(RtwaveError, match=r"no recording is as long as a segment of 40000 samples .*--length of less"):
+        Dataset(corpus, CONFIG, length=40_000)
+
+
+def test_knobs_are_those_whose_labels_vary(corpus):
+    assert corpus.knobs == ()
+    first, *rest = corpus.index.entries
+    turned = msgspec.structs.replace(first, knobs=(0.0, 0.5, 0.0, 0.0))
+    corpus.index = msgspec.structs.replace(corpus.index, entries=[turned, *rest])
+    assert corpus.knobs == ("knob2",)

@@ -49,3 +49,14 @@ def test_phase_is_held_where_the_partial_is_too_weak_to_trust():
     deviations = track_phases(sound, RATE, partial_frequencies(440.0, 0.0, 1), 128)[:, 0]
     assert np.ptp(deviations[200:]) == 0.0
     assert np.ptp(deviations[20:110]) > 1.0
+
+
+@pytest.mark.parametrize(
+    ("f0", "away_hz", "gain"), [(440.0, 10.0, 0.5), (440.0, 21.0, 0.0), (36.0, 6.0, 0.5), (36.0, 13.0, 0.0)]
+)
+def test_phases_are_heard_through_a_low_pass_of_20_hz_or_a_third_of_the_fundamental(f0, away_hz, gain):
+    """A second tone at half the level, `away_hz` from the partial, swings its phase by the filter's gain there."""
+    time = np.arange(4 * RATE) / RATE
+    sound = np.cos(2 * np.pi * f0 * time) + 0.5 * np.cos(2 * np.pi * (f0 + away_hz) * time)
+    deviations = track_phases(sound, RATE, partial_frequencies(f0, 0.0, 1), 128)[100:400, 0]
+    assert np.ptp(deviations) / 2 == pytest.approx(np.arcsin(0.5 * gain), abs=0.01)

@@ -8,7 +8,7 @@ pytest.importorskip("soxr")
 
 from rtwave.errors import RtwaveError
 from rtwave.training.corpus import Corpus
-from rtwave.training.prepare import PEAK, find_onset, measure_loudness, prepare
+from rtwave.training.prepare import PEAK, choose_held_out, find_onset, measure_loudness, prepare
 
 from ..conftest import pluck
 
@@ -67,6 +67,7 @@ def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path, recordings):
     soundfile.write(folder / "silent_C5.wav", np.zeros(44_100), 44_100)
     soundfile.write(folder / "clipped_C5.wav", np.clip(9 * pluck(72, 127), -1.0, 1.0), 44_100)
     soundfile.write(folder / "short_C5.wav", pluck(72, 127, 0.1), 44_100)
+    soundfile.write(folder / "single_C5.wav", np.array([0.5]), 44_100)
     (folder / "broken_C5.wav").write_bytes(b"RIFF")
     index = prepare(folder, tmp_path / "out", partials=4)
     reasons = {path.rsplit("/")[-1]: reason for path, reason in index.skipped}
@@ -75,6 +76,7 @@ def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path, recordings):
         "silent_C5.wav": "silent",
         "clipped_C5.wav": "clipped",
         "short_C5.wav": "too",
+        "single_C5.wav": "too",
         "broken_C5.wav": "cannot",
     }
 
@@ -92,3 +94,51 @@ def test_a_damaged_corpus_is_one_clear_error(tmp_path, corpus_folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:50])
     with pytest.raises(RtwaveError, match="not a whole corpus"):
         Corpus(folder)
+
+
+@pytest.mark.parametrize("attack_s", [0.03, 0.08, 0.2])
+@pytest.mark.parametrize("shape", [lambda rise: rise, lambda rise: 0.5 - 0.5 * np.cos(np.pi * rise)])
+def test_a_slow_attack_without_silence_before_it_is_kept_whole(attack_s, shape):
+    for rate in (16_000, 44_100):
+        time = np.arange(rate) / rate
+        sound = shape(np.minimum(time / attack_s, 1.0)) * np.sin(2 * np.pi * 220 * time)
+        lost = sound[int(0.003 * rate) : find_onset(sound, rate)]
+        assert np.abs(lost).max(initial=0.0) < 0.01, "more than 3 ms, and above -40 dB"
+
+
+def test_room_noise_before_a_soft_note_is_cut():
+    noise = 0.003 * np.random.default_rng(0).standard_normal(16_000)
+    noise[4000:] += 0.1 * np.sin(0.2 * np.arange(12_000)) * np.exp(-np.arange(12_000) / 8000)
+    assert find_onset(noise, 16_000) == pytest.approx(4000, abs=80)
+
+
+def test_a_long_silence_before_the_note_is_no_part_of_it(tmp_path):
+    late = np.concatenate([np.zeros(5 * 16_000), pluck(60, 100, 2.0, 16_000)])
+    soundfile.write(tmp_path / "late_C4.wav", late, 16_000)
+    index = prepare(tmp_path, tmp_path / "out", seconds=1.0, partials=4)
+    assert [entry.samples for entry in index.entries] == [16_000]
+    assert np.abs(Corpus(tmp_path / "out").audio[:320]).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ([60, 62, 64], set()),
+        ([60, 62, 64, 65, 67], {2}),
+        ([60, 60, 60, 72], {1}),
+        ([60, 62, 62, 64, 65], {2}),
+    ],
+)
+def test_a_small_corpus_holds_out_a_recording_between_others(keys, expected):
+    assert choose_held_out(keys) == expected
+
+
+@pytest.mark.parametrize("velocities", [1, 2, 3, 5])
+def test_one_recording_in_twenty_is_held_out_and_no_key_at_the_edge_is_lost(velocities):
+    for count in range(20, 120):
+        keys = [21 + index // velocities for index in range(count)]
+        held_out = choose_held_out(keys)
+        assert len(held_out) == count // 20
+        learned = {key for index, key in enumerate(keys) if index not in held_out}
+        assert {min(keys), max(keys)} <= learned
+        assert velocities == 1 or count % velocities or learned == set(keys)

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -83,18 +85,62 @@ def test_any_rate_depth_and_channels_give_the_first_channel(tmp_path, rate, subt
     sound[:, 0] = 0.5 * np.sin(2 * np.pi * 440 * time)
     sound[:, 1:] = 0.9
     soundfile.write(tmp_path / "a.wav", sound, rate, subtype=subtype)
-    samples = read_samples(tmp_path / "a.wav", 16_000, 10.0)
-    assert samples.dtype == np.float32
-    assert abs(len(samples) - 16_000) <= 2
-    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(len(samples)) / 16_000)
+    samples, found_rate = read_samples(tmp_path / "a.wav")
+    assert (samples.dtype, len(samples), found_rate) == (np.float32, rate, rate)
+    expected = sound[:, 0]
     tolerance = 0.01 if subtype == "PCM_U8" else 1e-3
-    assert np.abs(samples - expected)[200:-200].max() < tolerance
+    assert np.abs(samples - expected).max() < tolerance
 
 
 def test_a_file_that_is_no_audio_or_holds_nan_says_why(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFFxxxxWAVE")
     with pytest.raises(RtwaveError, match="cannot be read as audio"):
-        read_samples(tmp_path / "a.wav", 16_000, 1.0)
+        read_samples(tmp_path / "a.wav")
     soundfile.write(tmp_path / "b.wav", np.full(100, np.nan, np.float32), 16_000, subtype="FLOAT")
     with pytest.raises(RtwaveError, match="NaN"):
-        read_samples(tmp_path / "b.wav", 16_000, 1.0)
+        read_samples(tmp_path / "b.wav")
+
+
+def test_a_file_that_the_manifest_does_not_list_is_named_as_skipped(tmp_path):
+    touch(tmp_path, "one.wav", "two.wav")
+    (tmp_path / "manifest.csv").write_text("file,note,velocity\n./one.wav,60,90\n")
+    found, skipped = find_recordings(tmp_path)
+    assert [item.path.name for item in found] == ["one.wav"]
+    assert [(item.path.name, item.reason) for item in skipped] == [("two.wav", "not in the manifest")]
+
+
+def test_a_manifest_may_begin_with_a_byte_order_mark(tmp_path):
+    touch(tmp_path, "one.wav")
+    (tmp_path / "manifest.csv").write_text("file,note,velocity\none.wav,60,90\n", encoding="utf-8-sig")
+    assert len(find_recordings(tmp_path)[0]) == 1
+
+
+def forbid(monkeypatch, folder):
+    """No one may list `folder`, not even root, whom permissions do not stop."""
+    scandir = os.scandir
+
+    def refuse(path):
+        if os.fspath(path) == str(folder):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+def test_a_subfolder_that_cannot_be_read_is_named_as_skipped(tmp_path, monkeypatch):
+    (tmp_path / "secret").mkdir()
+    touch(tmp_path, "A4.wav", "secret/B4.wav")
+    (tmp_path / "C4.wav").symlink_to(tmp_path / "gone.wav")
+    forbid(monkeypatch, tmp_path / "secret")
+    found, skipped = find_recordings(tmp_path)
+    assert [item.path.name for item in found] == ["A4.wav"]
+    assert {item.path.name: item.reason for item in skipped} == {
+        "secret": "cannot be read (Permission denied)",
+        "C4.wav": "not a file that can be read",
+    }
+
+
+def test_a_folder_that_cannot_be_read_is_one_clear_error(tmp_path, monkeypatch):
+    forbid(monkeypatch, tmp_path)
+    with pytest.raises(RtwaveError, match=r"no labelled recording.*cannot be read \(Permission denied\)"):
+        find_recordings(tmp_path)

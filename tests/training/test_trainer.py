@@ -1,5 +1,7 @@
 import math
+import sys
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -136,3 +138,60 @@ def test_a_note_in_training_is_rendered_by_the_engine(corpus_folder, tmp_path):
     assert rate == 16_000
     assert len(sound) == int(2.2 * rate)
     assert np.abs(sound).max() > 0.01
+
+
+def test_weights_that_are_not_finite_never_replace_a_good_checkpoint(corpus_folder, tmp_path):
+    instance = trainer(corpus_folder, tmp_path)
+
+    def poison(progress):
+        if progress.step == 15:
+            with torch.no_grad():
+                instance.averaged.hidden.weight.fill_(math.nan)
+            raise KeyboardInterrupt
+
+    with pytest.raises(RtwaveError, match=r"training: .* holds NaN .* at step 15"):
+        instance.train(poison)
+    assert Run(tmp_path).load_state()["step"] == 10
+
+
+@pytest.mark.parametrize(("clip_norm", "clipped"), [(0.01, True), (1e6, False)])
+def test_gradients_are_clipped_to_their_norm(corpus_folder, tmp_path, clip_norm, clipped):
+    instance = trainer(corpus_folder, tmp_path, options=msgspec.structs.replace(OPTIONS, clip_norm=clip_norm))
+    instance._learn(instance.dataset.draw(np.random.default_rng(0)))
+    gradients = [parameter.grad for parameter in instance.network.parameters()]
+    norm = float(torch.nn.utils.get_total_norm(gradients))
+    assert norm == pytest.approx(0.01, rel=0.01) if clipped else norm > 0.05
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_the_network_learns_in_the_precision_asked_for_and_is_judged_in_float32(corpus_folder, tmp_path, precision):
+    instance = trainer(corpus_folder, tmp_path, options=msgspec.structs.replace(OPTIONS, precision=precision))
+    kinds = []
+    for network in (instance.network, instance.averaged):
+        network.hidden.register_forward_hook(lambda module, inputs, output: kinds.append(output.dtype))
+    instance._learn(instance.dataset.draw(np.random.default_rng(0)))
+    instance.validate()
+    assert kinds[0] == getattr(torch, precision)
+    assert set(kinds[1:]) == {torch.float32}
+
+
+def test_without_held_out_recordings_there_is_no_judgement(corpus_folder, tmp_path):
+    instance = trainer(corpus_folder, tmp_path)
+    instance.held_out = []
+    reports = train(instance)
+    assert all(report.held_out_bits is None for report in reports)
+    assert (tmp_path / "log.csv").read_text().splitlines()[1].split(",")[3] == ""
+
+
+def test_a_run_knows_its_corpus_wherever_it_is_asked_and_without_torch(corpus_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(corpus_folder.parent)
+    trainer(corpus_folder.name, tmp_path).save()
+    assert Run(tmp_path).load_state()["corpus"] == str(corpus_folder)
+    with monkeypatch.context() as blocked:
+        blocked.setitem(sys.modules, "torch", None)
+        assert Run(tmp_path).corpus_folder() == str(corpus_folder)
+    (tmp_path / "run.json").unlink()
+    assert Run(tmp_path).corpus_folder() == str(corpus_folder)
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(RtwaveError, match=r"run\.json: damaged .*--corpus"):
+        Run(tmp_path).corpus_folder()

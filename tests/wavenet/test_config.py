@@ -11,7 +11,7 @@ def test_receptive_field_counts_every_past_tap():
 
 def test_channels_follow_from_the_fields():
     config = WaveNetConfig(residual_channels=5, conditioning=("pitch", "gate"), excitation="partials", partials=7)
-    assert (config.gate_channels, config.conditioning_channels, config.excitation_channels) == (10, 9, 14)
+    assert (config.conditioning_channels, config.excitation_channels) == (9, 14)
     assert config.outputs == 2
     assert WaveNetConfig(output="mulaw", quantization_channels=17).outputs == 17
     assert WaveNetConfig(excitation="none").excitation_channels == 0
@@ -34,6 +34,13 @@ def test_json_round_trip_keeps_every_field():
         ("dilations", ()),
         ("dilations", (1, 0)),
         ("dilations", (1, 2.5)),
+        ("dilations", 5),
+        ("dilations", None),
+        ("dilations", "124"),
+        ("dilations", (1,) * 257),
+        ("conditioning", None),
+        ("conditioning", "pitch"),
+        ("conditioning", (["pitch"],)),
         ("kernel_size", 4),
         ("residual_channels", 0),
         ("skip_channels", -1),
@@ -48,6 +55,23 @@ def test_json_round_trip_keeps_every_field():
 def test_a_bad_value_names_the_field_what_came_and_what_was_expected(field, value):
     with pytest.raises(RtwaveError, match=rf"{field} is .*expected"):
         WaveNetConfig(**{field: value})
+
+
+def test_an_unknown_field_is_named():
+    with pytest.raises(RtwaveError, match="unknown field 'colour', expected sample_rate"):
+        WaveNetConfig(colour=1)
+
+
+def test_a_list_becomes_a_tuple():
+    config = WaveNetConfig(dilations=[1, 2], conditioning=["gate"])
+    assert config == WaveNetConfig(dilations=(1, 2), conditioning=("gate",))
+    assert hash(config) == hash(WaveNetConfig(dilations=(1, 2), conditioning=("gate",)))
+
+
+def test_a_long_value_is_told_in_short():
+    with pytest.raises(RtwaveError) as caught:
+        WaveNetConfig(dilations=tuple(range(100_000)))
+    assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"colour": 1}', '{"partials": "many"}', '{"dilations": 3}'])

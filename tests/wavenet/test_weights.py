@@ -63,7 +63,7 @@ def test_a_file_cut_anywhere_is_one_clear_error(tmp_path):
         ("layers.7.gate.bias", np.zeros(6, np.float32), "unknown"),
         ("instrument.cents", np.zeros(3, np.float32), r"float32 \(3,\), expected float32 \(128,\)"),
         ("instrument.stiffness", np.full(128, np.inf, np.float32), "NaN or infinity"),
-        ("instrument.release_s", np.full(128, -1, np.float32), "negative"),
+        ("instrument.release_s", np.full(128, -1, np.float32), "spans -1 to -1, expected values in 0 to inf"),
         ("instrument.envelope_ages_s", np.array([0.0, 0.0], np.float32), "rise"),
         ("instrument.colour", np.zeros(3, np.float32), "colour"),
     ],
@@ -84,3 +84,18 @@ def test_a_missing_tensor_is_named(tmp_path):
 def test_another_format_is_refused(tmp_path):
     with pytest.raises(RtwaveError, match="format is 'other'"):
         Weights.load(write(tmp_path / "bad.safetensors", stored(Weights.random(SMALL)), fmt="other"))
+
+
+def test_the_callers_tensors_stay_as_they_are():
+    given = {name: tensor.astype(np.float16) for name, tensor in Weights.random(SMALL).tensors.items()}
+    weights = Weights(SMALL, given)
+    weights.tensors["input.bias"] = np.zeros(3, np.float32)
+    assert {tensor.dtype for tensor in given.values()} == {np.dtype(np.float16)}
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path):
+    (tmp_path / "folder.safetensors").mkdir()
+    for path in (tmp_path / "none" / "a.safetensors", tmp_path / "folder.safetensors"):
+        with pytest.raises(RtwaveError, match=r"safetensors: weights cannot be written .*name another file"):
+            Weights.random(SMALL).save(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["folder.safetensors"]
