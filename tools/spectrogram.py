@@ -22,6 +22,7 @@ RANGE_DB = 85.0
 def render(preset, rate: int) -> np.ndarray:
     """Each note held for most of its share of time, then released; played at the preset's own temperature."""
     engine = Engine(preset, voices=len(NOTES))
+    engine.control("gain_db", 0.0)  # the recordings' own level
     for index, (key, velocity) in enumerate(NOTES):
         start = int(index * NOTE_S * rate)
         engine.note_on(key, velocity, at=start)

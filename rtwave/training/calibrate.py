@@ -1,6 +1,7 @@
 """At which temperature each key sounds as pure as its recordings: what export writes into the temperature table."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,6 +47,8 @@ def calibrate_temperature(
     0 for a key whose recordings all end within 0.7 s, and for all keys of a network without excitation: of those
     purity says nothing. The sum lies within 0..1.
     """
+    unset = replace(weights.instrument, temperature=np.zeros(KEYS, np.float32))
+    weights = Weights(weights.config, weights.tensors, unset)
     keys = corpus.notes()
     best = dict.fromkeys(keys, temperature)
     for done, key in enumerate(keys if weights.config.excitation_channels else ()):

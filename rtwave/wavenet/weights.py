@@ -127,6 +127,7 @@ class Weights:
         temporary = path.with_suffix(".partial")
         try:
             save_file(arrays, temporary, metadata={"format": FORMAT, "config": self.config.to_json()})
+            temporary.chmod(0o644)  # safetensors keeps files to their owner; presets are for sharing
             temporary.replace(path)
         except (OSError, SafetensorError) as error:
             temporary.unlink(missing_ok=True)

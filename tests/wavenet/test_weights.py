@@ -99,3 +99,8 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path):
         with pytest.raises(RtwaveError, match=r"safetensors: weights cannot be written .*name another file"):
             Weights.random(SMALL).save(path)
     assert [file.name for file in tmp_path.iterdir()] == ["folder.safetensors"]
+
+
+def test_a_saved_network_can_be_read_by_others(tmp_path):
+    Weights.random(SMALL).save(tmp_path / "a.safetensors")
+    assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o644
