@@ -28,7 +28,7 @@ SAVE_EVERY = 200
 
 ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
-FADE_OUT_S = 0.15
+FADE_OUT_S, FADE_OUT_LIMIT_S = 0.15, 2.0
 """Played on at the end, for what still fades and what rings and sound card still hold."""
 
 
@@ -86,7 +86,7 @@ class Session:
             if sequencer.finished:
                 break
         self._engine.all_sound_off()  # interrupted, it would end in a click
-        time.sleep(FADE_OUT_S)
+        self._play_out()
 
     def play_live(self, midi_port: str | None, virtual: bool) -> None:
         """Play what comes from a MIDI port, or from the computer's keys where there is none."""
@@ -97,8 +97,15 @@ class Session:
             for _ in self._rounds():
                 live.settle()
         live.hear(Message(CONTROL_CHANGE, self._performance.settings.channel or 0, ALL_SOUND_OFF))
-        time.sleep(FADE_OUT_S)
+        self._play_out()
         live.settle()
+
+    def _play_out(self) -> None:
+        """Wait until what still fades has been heard: by the sound card's clock, for it may be slow to ask."""
+        last_frame = self._engine.frame + FADE_OUT_S * self._engine.model_rate
+        give_up_s = time.monotonic() + FADE_OUT_LIMIT_S
+        while self._engine.frame < last_frame and time.monotonic() < give_up_s:
+            time.sleep(INTERVAL_S / 10)
 
     def _open_source(self, live: Live, midi_port: str | None, virtual: bool) -> MidiInput | Keyboard | None:
         port = None if virtual else choose_port(midi_port)

@@ -45,7 +45,7 @@ class Layer(nn.Module):
 
 
 class WaveNet(nn.Module):
-    """The network of DESIGN section 2 over whole segments, causal and zero-padded."""
+    """The network of arXiv 1609.03499 over whole segments, causal and zero-padded."""
 
     def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 class ReferenceWaveNet:
-    """A running copy of a network, float64: DESIGN section 2, layer by layer, arXiv 1609.03499.
+    """A running copy of a network, float64: layer by layer as arXiv 1609.03499 has it.
 
     Starts with zeros in the past of every layer, as zero padding does.
     """
