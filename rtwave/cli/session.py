@@ -85,7 +85,8 @@ class Session:
             sequencer.feed()
             if sequencer.finished:
                 break
-        self._engine.all_sound_off()  # interrupted, it would end in a click
+        else:
+            self._engine.all_sound_off()  # interrupted, it would end in a click
         self._play_out()
 
     def play_live(self, midi_port: str | None, virtual: bool) -> None:
