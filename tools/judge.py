@@ -60,8 +60,7 @@ def recorded_note(corpus: Corpus, key: int, velocity: int) -> tuple[Entry, np.nd
     """The recording nearest in key, then in velocity, resampled to the key."""
     entry = min(corpus.index.entries, key=lambda e: (abs(e.note - key), abs(e.velocity - velocity)))
     ratio = 2.0 ** ((key - entry.note) / 12.0)
-    source = corpus.audio[entry.audio_start : entry.audio_start + entry.samples]
-    return entry, resample_at(source, np.arange(int(entry.samples / ratio)) * ratio)
+    return entry, resample_at(corpus.sound(entry), np.arange(int(entry.samples / ratio)) * ratio)
 
 
 def longest_run(flags: np.ndarray) -> int:

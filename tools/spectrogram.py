@@ -35,7 +35,7 @@ def recorded(corpus: Corpus, rate: int) -> np.ndarray:
     sound = np.zeros(int(len(NOTES) * NOTE_S * rate), np.float32)
     for index, (key, velocity) in enumerate(NOTES):
         entry = min(corpus.index.entries, key=lambda e: (abs(e.note - key), abs(e.velocity - velocity)))
-        note = np.array(corpus.audio[entry.audio_start :][: int(NOTE_S * rate)])
+        note = np.array(corpus.sound(entry)[: int(NOTE_S * rate)])
         off = int(0.9 * NOTE_S * rate)
         note[off:] *= np.exp(-np.arange(len(note) - off) / (0.06 * rate))
         sound[int(index * NOTE_S * rate) :][: len(note)] += note

@@ -60,8 +60,8 @@ def play(
     performance = Performance(combine(settings, score and score.settings))
     if demo:
         score = read_score(_demo(performance.preset))
-    if midi_port:
-        choose_port(midi_port)  # a slip of the pen is told before an earlier recording is overwritten
+    # whatever may be refused comes before the stream, which overwrites an earlier recording
+    port = None if score or virtual else choose_port(midi_port)
     if record_midi:
         check_take_path(record_midi)
     stream = Stream(performance.engine, output, block_size=block_size, latency_ms=latency_ms, record=record)
@@ -69,7 +69,7 @@ def play(
         if score:
             session.play_score(score, tail)
         else:
-            session.play_live(midi_port, virtual)
+            session.play_live(port, virtual)
 
 
 def _check(seconds: float | None, *, score: bool, both: bool, live: bool) -> None:

@@ -14,7 +14,7 @@ from ..errors import RtwaveError
 from ..instrument.keyboard import HELP, Keyboard
 from ..instrument.live import Live
 from ..instrument.messages import ALL_SOUND_OFF, CONTROL_CHANGE, Message
-from ..instrument.midi import MidiInput, choose_port, list_ports
+from ..instrument.midi import MidiInput, Port, list_ports
 from ..instrument.performance import Performance
 from ..instrument.scores import Score, Take
 from .status import StatusLine, describe
@@ -89,10 +89,10 @@ class Session:
             self._engine.all_sound_off()  # interrupted, it would end in a click
         self._play_out()
 
-    def play_live(self, midi_port: str | None, virtual: bool) -> None:
+    def play_live(self, port: Port | None, virtual: bool) -> None:
         """Play what comes from a MIDI port, or from the computer's keys where there is none."""
         live = Live(self._engine, self._performance.performer, self._take)
-        source = self._open_source(live, midi_port, virtual)
+        source = self._open_source(live, port, virtual)
         with contextlib.closing(source) if source else contextlib.nullcontext():
             self._start()
             for _ in self._rounds():
@@ -108,8 +108,7 @@ class Session:
         while self._engine.frame < last_frame and time.monotonic() < give_up_s:
             time.sleep(INTERVAL_S / 10)
 
-    def _open_source(self, live: Live, midi_port: str | None, virtual: bool) -> MidiInput | Keyboard | None:
-        port = None if virtual else choose_port(midi_port)
+    def _open_source(self, live: Live, port: Port | None, virtual: bool) -> MidiInput | Keyboard | None:
         if virtual or port:
             source = MidiInput(port, live.hear)
             self._status.note(f"listening to {source.name}")

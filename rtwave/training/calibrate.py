@@ -67,7 +67,7 @@ def calibrate_temperature(
 def _miss_db(weights: Weights, corpus: Corpus, entry: Entry) -> np.ndarray:
     """How far (dB) a note is from as pure as its recording, at every temperature of FINE."""
     rate = corpus.index.sample_rate
-    recording = np.asarray(corpus.audio[entry.audio_start : entry.audio_start + entry.samples])
+    recording = np.asarray(corpus.sound(entry))
     partials = recorded_partials(entry)
     sounds = (_render(weights, entry, each)[: entry.samples] for each in TEMPERATURES)
     reached = np.interp(FINE, TEMPERATURES, [purity_db(sound, rate, partials) for sound in sounds])

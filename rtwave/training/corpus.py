@@ -63,6 +63,15 @@ class Corpus:
                 f"{folder}: corpus format is {self.index.format!r}, expected {FORMAT!r}; prepare it again"
             )
 
+    def sound(self, entry: Entry) -> np.ndarray:
+        """A recording's samples from its onset on, float32 (samples,)."""
+        return self.audio[entry.audio_start : entry.audio_start + entry.samples]
+
+    def loudness_db(self, entry: Entry) -> np.ndarray:
+        """Its level at every control period, float32 (periods,) dBFS."""
+        periods = -(-entry.samples // self.index.control_period)
+        return self.loudness[entry.loudness_start : entry.loudness_start + periods]
+
     @property
     def seconds(self) -> float:
         """Length of all recordings together."""

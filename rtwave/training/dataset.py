@@ -167,11 +167,10 @@ class Dataset:
         config, period, rate = self.config, self.config.control_period, self.config.sample_rate
         ratio = 2.0 ** (detune / 12.0)
         times = np.arange(start - 2, start + self.length)
-        source = self.corpus.audio[entry.audio_start : entry.audio_start + entry.samples]
-        samples = resample_at(source, times * ratio)
+        samples = resample_at(self.corpus.sound(entry), times * ratio)
         samples[times < 0] = 0.0
         since_release_s = np.full(len(times), -1.0) if release is None else (times - release) / rate
-        loudness = self.corpus.loudness[entry.loudness_start : entry.loudness_start - (-entry.samples // period)]
+        loudness = self.corpus.loudness_db(entry)
         loudness_db = np.interp(times * (ratio / period), np.arange(len(loudness)), loudness)
         if entry.note + detune < self.corpus.index.undamped_from - 0.5:
             damping_db = DECIBELS * np.maximum(since_release_s, 0.0) / DAMPER_S

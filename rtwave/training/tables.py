@@ -62,9 +62,8 @@ def measure_tables(corpus: Corpus, config: WaveNetConfig) -> Instrument:
 def _envelope(corpus: Corpus, entry: Entry) -> np.ndarray:
     """Level (dBFS) of one recording at every age of the table; past its end, its last second's slope goes on."""
     period_s = corpus.index.control_period / corpus.index.sample_rate
-    count = -(-entry.samples // corpus.index.control_period)
-    level = np.array(corpus.loudness[entry.loudness_start : entry.loudness_start + count], np.float64)
-    ages = np.arange(count) * period_s
+    level = corpus.loudness_db(entry).astype(np.float64)
+    ages = np.arange(len(level)) * period_s
     curve = []
     for age in ENVELOPE_AGES_S[ages[-1] >= ENVELOPE_AGES_S]:
         near = np.abs(ages - age) <= max(0.08 * age, period_s / 2)
