@@ -7,10 +7,6 @@
 #include "limits.h"
 #include "product.h"
 
-/* From this many voices on, they share the weights of a past tap with each other; fewer look ahead and share them
-   with their own next samples. */
-enum { COMPANY = 3 };
-
 static INLINE void enter(const wavenet_t *network, wavenet_state_t *state)
 {
     const int padded = network->residual_padded;
@@ -78,7 +74,7 @@ static INLINE void look_back(const wavenet_t *network, int index, wavenet_state_
     for (int n = 0; n < count; n++) {
         wavenet_state_t *state = states[n];
         place_t *place = &state->places[index];
-        if (!place->ready && count < COMPANY && layer->dilation >= AHEAD)
+        if (!place->ready && layer->looks_ahead)
             look_ahead(network, layer, state, place);
         if (place->ready) {
             past[n] = state->ahead + layer->ahead + (size_t)place->next * 2 * network->residual_padded;
