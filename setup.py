@@ -10,7 +10,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 HERE = "extensions"
-COMMON_FLAGS = ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+COMMON_FLAGS = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
 AVX2_FLAGS = ["-mavx2", "-mfma"]
 AVX512_FLAGS = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]
 X86_FLAGS = {
@@ -18,6 +18,7 @@ X86_FLAGS = {
     "avx2_vnni": [*AVX2_FLAGS, "-mavxvnni"],
     "avx512": AVX512_FLAGS,
     "avx512_vnni": [*AVX512_FLAGS, "-mavx512vnni"],
+    "avx512_amx": [*AVX512_FLAGS, "-mavx512vnni", "-mamx-tile", "-mamx-int8"],
 }
 ARM_FLAGS = {"neon_dotprod": ["-march=armv8.2-a+dotprod"]}
 KERNELS = ("portable", *X86_FLAGS, "neon", *ARM_FLAGS)

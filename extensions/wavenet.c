@@ -7,7 +7,10 @@
 #include "kernels/kernels.h"
 #include "memory.h"
 
-enum { WEIGHT_MAX = 127 };
+enum {
+    WEIGHT_MAX = 127,
+    OVERRUN_BYTES = 16 * PANELS * LINE_BYTES, /* what a product by whole tiles may read beyond the last matrix */
+};
 
 #define NO_CLASS -1e30f /* logit of what is only padding */
 
@@ -275,7 +278,7 @@ wavenet_t *wavenet_create(const wavenet_config_t *config, const wavenet_tensors_
     place_layers(network);
     arena_t arena = {0};
     lay_out(network, &arena);
-    arena.block = memory_allocate(arena.used);
+    arena.block = memory_allocate(arena.used + OVERRUN_BYTES);
     if (!arena.block) {
         free(network);
         return NULL;

@@ -220,15 +220,6 @@ static void product_int8(const matrix_t *matrix, const operand_t *operands, int 
     product_in(INT8, matrix, operands, count);
 }
 
-static INLINE void product(const matrix_t *matrix, const operand_t *operands, int count)
-{
-    switch (matrix->precision) {
-    case BFLOAT16: product_bfloat16(matrix, operands, count); break;
-    case INT8: product_int8(matrix, operands, count); break;
-    default: product_float32(matrix, operands, count);
-    }
-}
-
 /* Upper and lower byte by byte, to four upper ones and four lower ones. */
 static INLINE bytes_t regroup(shorts_t pairs)
 {
