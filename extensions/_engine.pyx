@@ -100,6 +100,10 @@ cdef extern from "engine.h":
     engine_counters_t engine_counters(const engine_t *)
 
 
+cdef extern from "realtime.h":
+    int64_t clock_now_ns() noexcept nogil
+
+
 cdef extern from "conditioning.h":
     enum:
         MAX_CONDITIONING
@@ -323,6 +327,25 @@ cdef class NativeEngine:
                 count = min(8192, frames - start)
                 with nogil:
                     engine_render(self.handle, &out[start], <int>count)
+                PyErr_CheckSignals()
+        return result
+
+    def time_blocks(self, Py_ssize_t count, int frames):
+        """Render `count` blocks of `frames` samples (at least one each); returns what each took, int64 ns (count,).
+
+        The clock is read natively, around the rendering alone.
+        """
+        cdef float[::1] out = np.empty(frames, np.float32)
+        cdef int64_t start
+        cdef Py_ssize_t i
+        result = np.empty(count, np.int64)
+        cdef int64_t[::1] times = result
+        with self.rendering:
+            for i in range(count):
+                with nogil:
+                    start = clock_now_ns()
+                    engine_render(self.handle, &out[0], frames)
+                    times[i] = clock_now_ns() - start
                 PyErr_CheckSignals()
         return result
 
