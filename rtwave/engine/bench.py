@@ -43,8 +43,8 @@ CHECKED_FRAMES = 600
 TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-4, "int8": 5e-3}
 """Largest difference from the reference of the same precision, relative to the largest output.
 
-int8: sums are exact, but an activation that falls between two steps may be rounded up here and down there, where float32
-and float64 differ in the last place. That one step moves others over their own borders, so that within a few layers the
+int8: sums are exact, but an activation half-way between two steps may be rounded up here and down there, where float32
+and float64 differ in the last place. That step moves others across their own borders, so that within a few layers the
 two copies' roundings have nothing to do with each other: each is as near the truth as the other, and they lie apart by
 the rounding's own noise, up to 0.001 on the networks tried. Weights left in float32 would show as 0.01, activations of
 8 bits as 0.03.
@@ -115,7 +115,8 @@ def random_model(size: str) -> Weights:
     )
     weights_mb = sum(map(math.prod, tensor_shapes(config).values())) * 4 / 1e6
     if weights_mb > MAX_WEIGHTS_MB:
-        raise RtwaveError(f"model is {size!r} with {weights_mb:,.0f} MB of weights, expected at most {MAX_WEIGHTS_MB}")
+        came = f"model is {size!r} with {weights_mb:,.0f} MB of weights"
+        raise RtwaveError(f"{came}, expected at most {MAX_WEIGHTS_MB} MB")
     weights = Weights.random(config)
     for name, tensor in weights.tensors.items():
         if name.endswith("bias"):
