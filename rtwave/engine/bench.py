@@ -40,14 +40,14 @@ MAX_WEIGHTS_MB = 256
 CHECKED_FRAMES = 600
 """Beyond the longest dilation of a random network, so that every ring has turned."""
 
-TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-4, "int8": 5e-3}
+TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-4, "int8": 3e-3}
 """Largest difference from the reference of the same precision, relative to the largest output.
 
 int8: sums are exact, but an activation half-way between two steps may be rounded up here and down there, where float32
 and float64 differ in the last place. That step moves others across their own borders, so that within a few layers the
 two copies' roundings have nothing to do with each other: each is as near the truth as the other, and they lie apart by
-the rounding's own noise, up to 0.001 on the networks tried. Weights left in float32 would show as 0.01, activations of
-8 bits as 0.03.
+the rounding's own noise: at most 0.0007 on networks of 1 to 256 layers, 0.0016 where ranges are three times what the
+check's inputs fill. Weights that were not rounded at all would lie 0.005 to 0.02 away.
 """
 
 
@@ -125,7 +125,7 @@ def random_model(size: str) -> Weights:
             tensor *= np.float32((4.0 if "skip" in name else 1.0) / math.sqrt(layers))
         elif name.startswith("head"):
             tensor *= np.float32(math.sqrt(2.0))  # rectifying halves the power
-    weights.ranges = activation_ranges(weights, *_random_inputs(config, config.receptive_field))
+    weights.ranges = activation_ranges(weights, *_random_inputs(config, CHECKED_FRAMES))
     return weights
 
 
