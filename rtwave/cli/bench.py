@@ -15,7 +15,7 @@ def bench(
     voices: Annotated[int, typer.Option(help="Notes held while timing, 1 to 128.")] = 4,
     threads: Annotated[int, typer.Option(help="Threads that share the voices.")] = 1,
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or int8.")] = "auto",
-    instruction_set: Annotated[str, typer.Option(help="auto, portable, avx2, avx512 or neon.")] = "auto",
+    instruction_set: Annotated[str, typer.Option(help="auto, portable, avx2[_vnni], avx512[_vnni], neon[_dotprod].")] = "auto",
     seconds: Annotated[float, typer.Option(help="Seconds of music to time.", metavar="S")] = 2.0,
     json: options.JsonOption = False,
 ) -> None:
