@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 EXTENSIONS = Path(__file__).parents[2] / "extensions"
-SOURCES = ["engine.c", "voice.c", "wavenet.c", "kernels/kernels.c", "kernels/portable.c"]
+SOURCES = ["engine.c", "ensemble.c", "workers.c", "voice.c", "wavenet.c", "kernels/kernels.c", "kernels/portable.c"]
 WRAPPED = ["malloc", "calloc", "realloc", "aligned_alloc", "free", "pthread_mutex_lock"]
 
 pytestmark = pytest.mark.skipif(
@@ -43,14 +43,20 @@ def count_calls(objects, tmp_path, *arguments):
     program = tmp_path / "allocations"
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
     built = [str(path) for path in objects.values()]
-    main = str(Path(__file__).with_name("allocations.c"))
-    subprocess.run(["gcc", "-std=c11", "-I", str(EXTENSIONS), main, *built, *wraps, "-lm", "-o", program], check=True)
+    command = ["gcc", "-std=c11", "-I", str(EXTENSIONS), str(ALLOCATIONS), *built, *wraps, "-lm", "-lpthread"]
+    subprocess.run([*command, "-o", program], check=True)
     return int(subprocess.check_output([program, *arguments]))
 
 
-def test_rendering_allocates_and_locks_nothing(objects, tmp_path):
-    assert count_calls(objects, tmp_path) == 0
+@pytest.mark.parametrize("threads", ["1", "2", "4"])
+def test_rendering_allocates_and_locks_nothing(objects, tmp_path, threads):
+    assert count_calls(objects, tmp_path, threads) == 0
 
 
 def test_a_planted_allocation_is_counted(objects, tmp_path):
-    assert count_calls(objects, tmp_path, "planted") == 400
+    assert count_calls(objects, tmp_path, "1", "renderer") == 400
+    assert count_calls(objects, tmp_path, "2", "helper") > 0
+
+
+def test_thread_sanitizer_finds_no_race_in_the_engine(tmp_path):
+    sources = [ALLOCATIONS, *(EXTENSIONS / source for source in SOURCES)]
