@@ -58,7 +58,7 @@ static wavenet_t *network(bool planted)
         tensors.gate_weight[i] = tensors.gate_bias[i] = tensors.conditioning_weight[i] = tensors.skip_weight[i] = noise;
         tensors.residual_weight[i] = tensors.residual_bias[i] = i < LAYERS - 1 ? noise : NULL;
     }
-    return wavenet_create(&config, &tensors, &kernels);
+    return wavenet_create(&config, &tensors, FLOAT32, &kernels);
 }
 
 int main(int count, char **arguments)
