@@ -101,7 +101,7 @@ cdef extern from "engine.h":
         const float *temperature
     ctypedef struct engine_counters_t:
         int64_t faults, stolen_voices, dropped_commands, dropped_echoes, notes
-    engine_t *engine_create(const wavenet_t *, const instrument_t *, const control_range_t *, int, uint64_t)
+    engine_t *engine_create(const wavenet_t *, const instrument_t *, const control_range_t *, int, int, uint64_t)
     void engine_destroy(engine_t *)
     void engine_render(engine_t *, float *, int) noexcept nogil
     bint engine_push(engine_t *, const command_t *, int)
@@ -329,7 +329,7 @@ cdef class NativeEngine:
     cdef readonly Network network
     cdef object pushing, taking, rendering
 
-    def __cinit__(self, Network network, instrument, list controls, int voices, uint64_t seed):
+    def __cinit__(self, Network network, instrument, list controls, int voices, int threads, uint64_t seed):
         """`controls`: (low, high, value) of each in the order of control_t; `instrument`: an Instrument."""
         cdef instrument_t tables
         cdef control_range_t ranges[CONTROLS]
@@ -349,7 +349,7 @@ cdef class NativeEngine:
         tables.temperature = _pointer(arrays["temperature"], keep)
         self.network = network
         self.pushing, self.taking, self.rendering = threading.Lock(), threading.Lock(), threading.Lock()
-        self.handle = engine_create(network.handle, &tables, ranges, voices, seed)
+        self.handle = engine_create(network.handle, &tables, ranges, voices, threads, seed)
         if self.handle == NULL:
             raise MemoryError
 

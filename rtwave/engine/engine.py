@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..presets import Preset
 
 MAX_VOICES = 256
+MAX_THREADS = 64
 _NOW = -1
 
 
@@ -63,14 +64,14 @@ class Engine:
         _check_whole("seed", seed, 0, 2**64 - 1)
         if precision not in ("auto", "float32"):
             raise RtwaveError(f"precision is {precision!r}, expected 'auto' or 'float32' (float32 only so far)")
-        if threads != 1:
-            raise RtwaveError(f"threads is {threads!r}, expected 1 (one thread only so far)")
+        _check_whole("threads", threads, 1, MAX_THREADS)
         weights = model if isinstance(model, Weights) else getattr(model, "weights", None)
         if not isinstance(weights, Weights):
             raise RtwaveError(f"model is {type(model).__name__}, expected a Preset or Weights")
         playing = getattr(model, "playing", None)
         self.config: WaveNetConfig = weights.config
         self.voices = voices
+        self.threads = threads
         self.model_rate = self.config.sample_rate
         self.sample_rate = self.model_rate if sample_rate is None else sample_rate
         _check_whole("sample_rate", self.sample_rate, 1_000, 768_000)
@@ -80,7 +81,7 @@ class Engine:
         ]
         network = _engine.Network(weights, choose_instruction_set(instruction_set))
         self.instruction_set: str = network.instruction_set
-        self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, seed)
+        self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, threads, seed)
         self._resampler = None
         if self.sample_rate != self.model_rate:
             from .._stream import Resampler
