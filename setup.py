@@ -11,21 +11,27 @@ from setuptools.command.build_py import build_py
 
 HERE = "extensions"
 COMMON_FLAGS = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+AVX2_FLAGS = ["-mavx2", "-mfma"]
+AVX512_FLAGS = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]
 X86_FLAGS = {
-    "avx2": ["-mavx2", "-mfma"],
-    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"],
+    "avx2": AVX2_FLAGS,
+    "avx2_vnni": [*AVX2_FLAGS, "-mavxvnni"],
+    "avx512": AVX512_FLAGS,
+    "avx512_vnni": [*AVX512_FLAGS, "-mavx512vnni"],
 }
-KERNELS = ("portable", "avx2", "avx512", "neon")
+ARM_FLAGS = {"neon_dotprod": ["-march=armv8.2-a+dotprod"]}
+KERNELS = ("portable", *X86_FLAGS, "neon", *ARM_FLAGS)
 """Every kernel file is always compiled; one that is not for the target's processor comes out empty."""
 
 
 def kernel_flags(name: str) -> list[str]:
     """Flags of one kernel file, for the processors that have them."""
     platform = sysconfig.get_platform()
-    flags = X86_FLAGS.get(name, [])
     if platform.startswith("macosx"):  # one object may hold two processors' code there
-        return [word for flag in flags for word in ("-Xarch_x86_64", flag)]
-    return flags if platform.endswith(("x86_64", "amd64")) else []
+        sides = (("-Xarch_x86_64", X86_FLAGS), ("-Xarch_arm64", ARM_FLAGS))
+        return [word for side, flags in sides for flag in flags.get(name, []) for word in (side, flag)]
+    flags = X86_FLAGS if platform.endswith(("x86_64", "amd64")) else ARM_FLAGS
+    return flags.get(name, []) if platform.endswith(("x86_64", "amd64", "aarch64", "arm64")) else []
 
 
 class BuildExtension(build_ext):

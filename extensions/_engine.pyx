@@ -1,6 +1,7 @@
 """The native engine held by Python objects: packed network, voices, command queue. Checks of values live in Python."""
 
 import threading
+from time import perf_counter
 
 import numpy as np
 
@@ -12,19 +13,28 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
 
+cdef extern from "wavenet.h":
+    enum:
+        MAX_LAYERS
+        BATCH
+        PRECISIONS
+    ctypedef int precision_t
+
+
 cdef extern from "kernels/kernels.h":
     ctypedef struct kernels_t:
         const char *name
+        precision_t fastest[PRECISIONS]
         void (*condition)(const wavenet_t *, wavenet_state_t *, const float *) noexcept nogil
+        void (*excite)(const wavenet_t *, wavenet_state_t *, int) noexcept nogil
         void (*step)(const wavenet_t *, wavenet_state_t **, int) noexcept nogil
+        float (*stream)(const char *, size_t) noexcept nogil
+        double (*multiply)(precision_t, long) noexcept nogil
     const kernels_t *kernels_find(const char *)
     const char *kernels_name(int)
 
 
 cdef extern from "wavenet.h":
-    enum:
-        MAX_LAYERS
-        BATCH
     ctypedef struct wavenet_config_t:
         int sample_rate, quantization_channels, layers, kernel_size, residual_channels, skip_channels, head_channels
         int partials, control_period, conditioning_channels, feature_count, outputs
@@ -47,15 +57,17 @@ cdef extern from "wavenet.h":
         const float *head_hidden_bias
         const float *head_output_weight
         const float *head_output_bias
+        const float *activation_steps
     ctypedef struct wavenet_t:
         wavenet_config_t config
+        int partials_padded
+        size_t weight_bytes, multiplies
     ctypedef struct wavenet_state_t:
-        float *sines
-        float *cosines
+        float *phasors
         float *out
         float sample
         int class_index
-    wavenet_t *wavenet_create(const wavenet_config_t *, const wavenet_tensors_t *, const kernels_t *)
+    wavenet_t *wavenet_create(const wavenet_config_t *, const wavenet_tensors_t *, precision_t, const kernels_t *)
     void wavenet_destroy(wavenet_t *)
     bint wavenet_state_create(const wavenet_t *, wavenet_state_t *)
     void wavenet_state_destroy(wavenet_state_t *)
@@ -118,12 +130,66 @@ cdef extern from "philox.h":
     philox_t c_philox "philox"(uint64_t, uint64_t, uint64_t)
 
 
+_PRECISIONS = ["float32", "bfloat16", "int8"]  # in the order of precision_t
+
+
 def instruction_sets():
     """Names of the kernels this machine can run, slowest first."""
     names = []
     while kernels_name(<int>len(names)) != NULL:
         names.append(kernels_name(<int>len(names)).decode())
     return names
+
+
+def precisions(str instruction_set):
+    """Names of the precisions in the order in which this instruction set steps them, fastest first."""
+    cdef const kernels_t *kernels = kernels_find(instruction_set.encode())
+    cdef int i
+    return [_PRECISIONS[kernels.fastest[i]] for i in range(PRECISIONS)]
+
+
+cdef enum:
+    _RUNS = 9
+    _STREAMED_BYTES = 100_000_000
+    _MULTIPLY_ROUNDS = 200_000
+
+
+def streaming_rate(str instruction_set, Py_ssize_t size):
+    """Bytes a second at which one core reads a buffer of `size` bytes over and over; the median of several runs."""
+    cdef const kernels_t *kernels = kernels_find(instruction_set.encode())
+    cdef long rounds = max(1, _STREAMED_BYTES // size), i
+    cdef const char[::1] memory = _aligned(size)
+    cdef list rates = []
+    cdef double began
+    for _ in range(_RUNS):
+        began = perf_counter()
+        with nogil:
+            for i in range(rounds):
+                kernels.stream(&memory[0], size)
+        rates.append(rounds * size / (perf_counter() - began))
+    return sorted(rates)[_RUNS // 2]
+
+
+def multiply_rate(str instruction_set, str precision):
+    """Multiply-adds a second of one core that never waits for memory; the median of several runs."""
+    cdef const kernels_t *kernels = kernels_find(instruction_set.encode())
+    cdef precision_t number = _PRECISIONS.index(precision)
+    cdef list rates = []
+    cdef double began, each
+    for _ in range(_RUNS):
+        began = perf_counter()
+        with nogil:
+            each = kernels.multiply(number, _MULTIPLY_ROUNDS)
+        rates.append(each * _MULTIPLY_ROUNDS / (perf_counter() - began))
+    return sorted(rates)[_RUNS // 2]
+
+
+cdef const char[::1] _aligned(Py_ssize_t size):
+    """Bytes that begin on a cache line."""
+    block = np.ones(size + 64, np.int8)  # zeros would all be one page of memory, and in the nearest cache
+    return block[-block.ctypes.data % 64 :][:size]
+
+
 
 
 cdef const float *_pointer(object array, list keep):
@@ -155,13 +221,17 @@ cdef wavenet_config_t _native_config(object config):
 
 
 cdef class Network:
-    """Weights packed for one instruction set; constant, so any number of engines and threads may share it."""
+    """Weights packed for one instruction set and precision; constant: any number of engines and threads may share it.
+
+    `steps`: of the activations (layers + 2,), float32, for int8; see precision.py. `weight_bytes` and `multiplies` are
+    those of one step of one voice.
+    """
 
     cdef wavenet_t *handle
     cdef const kernels_t *kernels
-    cdef readonly str instruction_set
+    cdef readonly str instruction_set, precision
 
-    def __cinit__(self, weights, str instruction_set):
+    def __cinit__(self, weights, str instruction_set, str precision="float32", steps=None):
         cdef wavenet_config_t config = _native_config(weights.config)
         cdef wavenet_tensors_t tensors
         cdef int i
@@ -170,7 +240,9 @@ cdef class Network:
         self.kernels = kernels_find(instruction_set.encode())
         if self.kernels == NULL:
             raise ValueError(f"no kernels {instruction_set!r}")
-        self.instruction_set = self.kernels.name.decode()
+        if precision == "int8" and steps is None:
+            raise ValueError("int8 without activation steps")
+        self.instruction_set, self.precision = self.kernels.name.decode(), precision
         memset(&tensors, 0, sizeof(tensors))
         tensors.input_weight = _pointer(get("input.weight"), keep)
         tensors.input_bias = _pointer(get("input.bias"), keep)
@@ -188,12 +260,21 @@ cdef class Network:
         tensors.head_hidden_bias = _pointer(get("head.hidden.bias"), keep)
         tensors.head_output_weight = _pointer(get("head.output.weight"), keep)
         tensors.head_output_bias = _pointer(get("head.output.bias"), keep)
-        self.handle = wavenet_create(&config, &tensors, self.kernels)
+        tensors.activation_steps = _pointer(steps, keep)
+        self.handle = wavenet_create(&config, &tensors, _PRECISIONS.index(precision), self.kernels)
         if self.handle == NULL:
             raise MemoryError
 
     def __dealloc__(self):
         wavenet_destroy(self.handle)
+
+    @property
+    def weight_bytes(self):
+        return self.handle.weight_bytes
+
+    @property
+    def multiplies(self):
+        return self.handle.multiplies
 
     def teacher_force(self, float[:, ::1] samples, float[:, :, ::1] conditioning, float[:, :, ::1] excitation):
         """Outputs (V, T, outputs) float32 of V voices stepped together, V at most BATCH.
@@ -204,7 +285,8 @@ cdef class Network:
         cdef wavenet_state_t states[BATCH]
         cdef wavenet_state_t *pointers[BATCH]
         cdef const wavenet_config_t *config = &self.handle.config
-        cdef int voices = <int>samples.shape[0], n, k, outputs = config.outputs, partials = config.partials
+        cdef int voices = <int>samples.shape[0], n, k, outputs = config.outputs
+        cdef int partials = config.partials, padded = self.handle.partials_padded
         cdef Py_ssize_t t, frames = samples.shape[1]
         cdef bint good = True
         result = np.empty((voices, frames, outputs), np.float32)
@@ -219,8 +301,10 @@ cdef class Network:
                     states[n].sample = samples[n, t]
                     states[n].class_index = <int>samples[n, t]
                     for k in range(partials):
-                        states[n].sines[k] = excitation[n, t, k]
-                        states[n].cosines[k] = excitation[n, t, partials + k]
+                        states[n].phasors[k] = excitation[n, t, k]
+                        states[n].phasors[padded + k] = excitation[n, t, partials + k]
+                    if partials:
+                        self.kernels.excite(self.handle, &states[n], 1)
                     if config.conditioning_channels:
                         self.kernels.condition(self.handle, &states[n], &conditioning[n, t, 0])
                 self.kernels.step(self.handle, pointers, voices)

@@ -128,21 +128,22 @@ static note_state_t note_state(const voice_t *voice, const setting_t *setting)
 static void set_phasors(voice_t *voice, const setting_t *setting, double note)
 {
     const wavenet_config_t *config = &setting->network->config;
-    wavenet_state_t *state = &voice->state;
+    float *sines = voice->state.phasors, *cosines = sines + setting->network->partials_padded;
+    float *sine_turns = voice->state.rotation, *cosine_turns = sine_turns + setting->network->partials_padded;
     double f0 = features_note_frequency(note, setting->instrument.cents);
     double stiffness = features_between_keys(setting->instrument.stiffness, note);
     for (int k = 0; k < config->partials; k++) {
         double frequency = features_partial_frequency(f0, stiffness, k + 1);
         bool audible = frequency <= NYQUIST_SHARE * config->sample_rate;
         voice->phases[k] = fmod(voice->phases[k] + voice->elapsed * voice->turns[k], 2.0 * PI);
-        state->sines[k] = audible ? (float)sin(voice->phases[k]) : 0.0f;
-        state->cosines[k] = audible ? (float)cos(voice->phases[k]) : 0.0f;
+        sines[k] = audible ? (float)sin(voice->phases[k]) : 0.0f;
+        cosines[k] = audible ? (float)cos(voice->phases[k]) : 0.0f;
         double turn = 2.0 * PI * frequency / config->sample_rate;
         if (turn == voice->turns[k])
             continue;
         voice->turns[k] = turn;
-        state->sine_rotation[k] = (float)sin(turn);
-        state->cosine_rotation[k] = (float)cos(turn);
+        sine_turns[k] = (float)sin(turn);
+        cosine_turns[k] = (float)cos(turn);
     }
 }
 
@@ -180,6 +181,7 @@ static void begin_period(voice_t *voice, const setting_t *setting)
     set_phasors(voice, setting, state.note);
     set_level(voice, setting);
     judge(voice, setting);
+    voice->state.excited_ready = 0;
     voice->countdown = config->control_period;
     voice->elapsed = 0;
 }
@@ -240,10 +242,11 @@ void voice_fade(voice_t *voice, const setting_t *setting, double fade_s)
 
 void voice_prepare(voice_t *voice, const setting_t *setting)
 {
+    const wavenet_t *network = setting->network;
     if (voice->countdown == 0)
         begin_period(voice, setting);
-    else
-        setting->network->kernels->rotate(setting->network, &voice->state);
+    if (network->config.partials && voice->state.excited_ready == 0)
+        network->kernels->excite(network, &voice->state, voice->countdown < AHEAD ? voice->countdown : AHEAD);
     voice->countdown--;
     voice->elapsed++;
 }

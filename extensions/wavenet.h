@@ -12,14 +12,25 @@
 
 enum {
     LANES = 16,        /* rows are padded to this, the widest vector there is */
+    PANELS = 4,        /* panels of LANES rows whose weights lie interleaved: what one pass over the columns can take */
+    LINE_BYTES = 64,   /* LANES rows of one column (float32), two (bfloat16) or four (int8) */
     MAX_LAYERS = 256,
     MAX_TAPS = 3,      /* kernel size */
-    BATCH = 4,         /* voices that share one pass over the weights */
+    BATCH = 8,         /* voices, or samples, that share one pass over the weights */
+    AHEAD = BATCH,     /* samples whose past taps and excitation are computed together */
+    MAX_PARTIALS = 256,
 };
 
 /* Bounds of rtwave/wavenet/config.py and features.py. */
 #define LOG_SCALE_MIN -9.5f
 #define LOG_SCALE_MAX 1.0f
+
+/* Weights of the large matrices; rtwave/wavenet/precision.py says what each means. */
+typedef enum { FLOAT32, BFLOAT16, INT8, PRECISIONS } precision_t;
+
+/* Activations that meet int8 weights: 14 bits above -ACTIVATION_ZERO, in two planes of 7 bits. What that zero adds to
+   a product is constant, and taken out of the bias that follows it. */
+enum { ACTIVATION_ZERO = 8192, ACTIVATION_MAX = 8191, PLANE_BITS = 7 };
 
 typedef struct {
     int sample_rate;
@@ -50,64 +61,85 @@ typedef struct {
     const float *class_values;                    /* (Q): sample of each mu-law class; NULL for a Gaussian output */
     const float *head_hidden_weight, *head_hidden_bias; /* (H, S), (H) */
     const float *head_output_weight, *head_output_bias; /* (outputs, H), (outputs) */
+    const float *activation_steps; /* (layers + 2): of h at each layer, the skips, the hidden units; int8 alone */
 } wavenet_tensors_t;
 
-/* A matrix in panels of LANES rows; within a panel column follows column, each a run of LANES weights. */
+/* A matrix in lines of LANES rows; PANELS panels lie interleaved, so that a product reads one linear stream. */
 typedef struct {
-    float *weights;
-    int rows;     /* padded to LANES */
-    int columns;  /* of one segment of the input, padded to an even count */
-    int segments; /* pieces of the input vector that lie apart in memory */
+    precision_t precision;
+    char *lines;
+    int panels;      /* rows / LANES */
+    int line_count;  /* lines of one panel: columns / 1, 2 or 4; float32: padded to an even count */
+    float *scale;    /* int8: (rows), from integer sum to value */
 } matrix_t;
 
 typedef struct {
-    matrix_t gate;         /* (2 Rp) x (kernel_size segments of R): filter rows, then gate rows */
-    matrix_t conditioning; /* (2 Rp) x C */
-    matrix_t mix;          /* (Rp + Sp) x R: residual rows, then skip rows; the last layer has skip rows alone */
-    float *gate_bias;      /* (2 Rp) */
-    float *mix_bias;       /* (rows of mix), zero on skip rows */
-    int mix_first;         /* where its rows go in `stream`: 0, or Rp at the last layer */
+    matrix_t past[MAX_TAPS - 1]; /* (2 Rp) x R, oldest tap first: filter rows, then gate rows */
+    matrix_t gate;               /* (2 Rp) x R: the present tap */
+    matrix_t residual;           /* Rp x R; no rows at the last layer */
+    matrix_t skip;               /* Sp x R */
+    float *residual_bias;        /* (Rp) */
+    float activation_scale;      /* int8: 1 / step of h here */
     int dilation;
-    size_t ring;           /* where its ring starts in a state's rings, in floats */
+    size_t ring;  /* where its ring starts in a state's rings, in bytes */
+    size_t ahead; /* where its rows start in a state's `ahead`, in floats */
 } layer_t;
 
 struct kernels;
 
 typedef struct wavenet {
     wavenet_config_t config;
+    precision_t precision;
     const struct kernels *kernels;
     int residual_padded, skip_padded, head_padded, outputs_padded, partials_padded; /* Rp, Sp, Hp, Op, Kp */
     float *input_weight, *input_bias; /* (Rp); mu-law: (Q, Rp), zero */
-    matrix_t excitation;              /* Rp x 2 segments of K: sines, cosines */
+    matrix_t excitation;              /* Rp x 2 Kp: sines, then cosines */
+    matrix_t conditioning;            /* (layers, 2 Rp) x C */
+    float *gate_biases;               /* (layers, 2 Rp) */
     layer_t layers[MAX_LAYERS];
     matrix_t hidden, output;
-    float *hidden_bias, *output_bias;
-    float *class_values; /* (Q) */
-    float *zeros;        /* as long as the longest vector */
-    size_t ring_floats;
-    float *memory; /* one block holds all of the above */
-    size_t memory_floats;
+    float *skip_bias, *hidden_bias, *output_bias; /* the first is zero but for int8 */
+    float skip_scale, hidden_scale; /* int8: 1 / step */
+    float *class_values;            /* (Q) */
+    float *zeros;                   /* as long as the longest vector */
+    int row_bytes;                  /* of h as the products take it */
+    size_t ring_bytes, ahead_floats;
+    char *memory; /* one block holds all of the above */
+    size_t weight_bytes, multiplies; /* of one step of one voice */
 } wavenet_t;
 
-/* One running copy of the network. Working vectors keep their place so that a step allocates nothing. */
+/* Where a layer stands in its ring, and in the rows computed ahead. */
 typedef struct {
-    float *rings;    /* every layer's (kernel_size - 1) * dilation past inputs, rows of Rp */
+    int position;       /* oldest row of the ring */
+    int ready, next;    /* rows of `ahead` still to be used, and the first of them */
+} place_t;
+
+/* One running copy of the network. Working vectors keep their place so that a step allocates nothing.
+   "Activations" are float32, or for int8 pairs of bytes as `activate` in kernels/product.h packs them. */
+typedef struct {
+    char *rings;     /* every layer's (kernel_size - 1) * dilation past inputs, rows of Rp activations */
+    place_t *places; /* (layers) */
+    float *ahead;    /* (layers with a dilation of AHEAD or more, AHEAD, 2 Rp): what past taps will give */
+    float *past;     /* (2 Rp): the same for a layer that cannot look ahead */
     float *biases;   /* (layers, 2 Rp): V c + b of this control period */
-    float *stream;   /* (Rp + Sp): h, then the sum of skips */
+    float *stream;   /* (Rp): h */
+    float *skips;    /* (Sp): their sum */
     float *gate;     /* (2 Rp) */
-    float *gated;    /* (Rp) */
+    char *gated[2];  /* (Rp) activations: y of this layer and of the one before */
     float *hidden;   /* (Hp) */
+    char *skip_activations, *hidden_activations; /* (Sp), (Hp) activations */
     float *out;      /* (Op): mean and log scale, or logits */
-    float *sines, *cosines;               /* (Kp): excitation of the sample predicted, zero where masked */
-    float *sine_rotation, *cosine_rotation; /* (Kp): one sample's turn */
-    int *positions;  /* (layers): oldest row of each ring */
+    float *phasors;  /* (2 Kp): excitation of the next sample, sines and cosines, zero where masked */
+    float *rotation; /* (2 Kp): one sample's turn, sines and cosines */
+    float *excited;  /* (AHEAD, Rp): what the excitation gives the samples to come */
+    int excited_ready, excited_next;
     float sample;    /* s[t-1]: what a Gaussian network hears */
     int class_index; /* class[t-1]: what a mu-law network hears */
-    float *memory;
+    char *memory;
 } wavenet_state_t;
 
 /* NULL when memory is out. `kernels` as kernels_find gives them. */
-wavenet_t *wavenet_create(const wavenet_config_t *config, const wavenet_tensors_t *tensors,
+wavenet_t *wavenet_create(const wavenet_config_t *config, const wavenet_tensors_t *tensors, precision_t precision,
                           const struct kernels *kernels);
 void wavenet_destroy(wavenet_t *network);
 
@@ -115,6 +147,8 @@ void wavenet_destroy(wavenet_t *network);
 bool wavenet_state_create(const wavenet_t *network, wavenet_state_t *state);
 void wavenet_state_destroy(wavenet_state_t *state);
 void wavenet_state_reset(const wavenet_t *network, wavenet_state_t *state);
+
+/* Rings and what was last heard; conditioning and excitation stay the receiver's own. */
 void wavenet_state_copy(const wavenet_t *network, wavenet_state_t *to, const wavenet_state_t *from);
 
 /* Let the network hear silence for its receptive field, with zero conditioning and excitation. */

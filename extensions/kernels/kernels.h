@@ -8,18 +8,27 @@
 typedef struct kernels {
     const char *name;
 
-    /* V c + b of every layer; c (C), padded with zeros to an even count. */
+    /* Precisions in order of speed, fastest first. */
+    precision_t fastest[PRECISIONS];
+
+    /* V c + b of every layer; c (C), padded with a zero to an even count. */
     void (*condition)(const wavenet_t *network, wavenet_state_t *state, const float *conditioning);
 
-    /* One sample of 1..BATCH voices: reads sample or class_index, sines and cosines; writes out.
+    /* What the excitation gives the next 1..AHEAD samples; turns the phasors on by as many. */
+    void (*excite)(const wavenet_t *network, wavenet_state_t *state, int samples);
+
+    /* One sample of 1..BATCH voices: reads sample or class_index and the next excited row; writes out.
        A voice's numbers are the same, bit for bit, whoever shares its batch. */
     void (*step)(const wavenet_t *network, wavenet_state_t *const *states, int count);
 
-    /* Turn every phasor by one sample. */
-    void (*rotate)(const wavenet_t *network, wavenet_state_t *state);
+    /* Limits of this machine, for the benchmark: read so many bytes (whole lines; 64-byte aligned) once as fast as can
+       be; do `rounds` rounds of multiply-adds between registers and return how many multiply-adds a round has. */
+    float (*stream)(const char *memory, size_t bytes);
+    double (*multiply)(precision_t precision, long rounds);
 } kernels_t;
 
-extern const kernels_t kernels_portable, kernels_avx2, kernels_avx512, kernels_neon;
+extern const kernels_t kernels_portable, kernels_avx2, kernels_avx2_vnni, kernels_avx512, kernels_avx512_vnni,
+    kernels_neon, kernels_neon_dotprod;
 
 /* The kernels of that name if this machine can run them, else NULL; "auto": the best it can run. */
 const kernels_t *kernels_find(const char *name);

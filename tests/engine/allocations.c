@@ -44,7 +44,7 @@ static wavenet_t *network(void)
         tensors.gate_weight[i] = tensors.gate_bias[i] = tensors.conditioning_weight[i] = tensors.skip_weight[i] = noise;
         tensors.residual_weight[i] = tensors.residual_bias[i] = i < LAYERS - 1 ? noise : NULL;
     }
-    return wavenet_create(&config, &tensors, kernels_find("portable"));
+    return wavenet_create(&config, &tensors, FLOAT32, kernels_find("portable"));
 }
 
 int main(int count, char **arguments)

@@ -9,6 +9,13 @@ import pytest
 
 EXTENSIONS = Path(__file__).parents[2] / "extensions"
 SOURCES = ["engine.c", "voice.c", "wavenet.c", "kernels/kernels.c", "kernels/portable.c"]
+AVX2, AVX512 = ["-mavx2", "-mfma"], ["-mfma", *(f"-mavx512{part}" for part in ("f", "dq", "bw", "vl"))]
+KERNELS = {
+    "avx2": AVX2,
+    "avx2_vnni": [*AVX2, "-mavxvnni"],
+    "avx512": AVX512,
+    "avx512_vnni": [*AVX512, "-mavx512vnni"],
+}
 WRAPPED = ["malloc", "calloc", "realloc", "aligned_alloc", "free", "pthread_mutex_lock"]
 
 pytestmark = pytest.mark.skipif(
@@ -24,7 +31,7 @@ def objects(tmp_path_factory):
     if not names:
         pytest.skip("builds the kernels of x86-64")
     command = ["gcc", "-std=c11", "-O1", "-I", str(EXTENSIONS), "-c"]
-    kernels = [("kernels/avx2.c", ["-mavx2", "-mfma"]), ("kernels/avx512.c", ["-mavx512f", "-mavx512dq"])]
+    kernels = [(f"kernels/{name}.c", flags) for name, flags in KERNELS.items()]
     built = {}
     for source, flags in [*((name, []) for name in names), *kernels]:
         built[source] = folder / (Path(source).stem + ".o")
@@ -32,7 +39,7 @@ def objects(tmp_path_factory):
     return built
 
 
-@pytest.mark.parametrize("kernel", ["portable", "avx2", "avx512"])
+@pytest.mark.parametrize("kernel", ["portable", *KERNELS])
 def test_kernels_call_nothing_but_memory_moves(objects, kernel):
     listed = subprocess.check_output(["nm", "-u", str(objects[f"kernels/{kernel}.c"])], text=True)
     called = {line.split()[-1] for line in listed.splitlines()}

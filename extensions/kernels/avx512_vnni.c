@@ -1,0 +1,8 @@
+#if defined(__x86_64__)
+#define WIDTH 16
+#define ACCUMULATORS 24
+#define FASTEST {INT8, BFLOAT16, FLOAT32}
+#define KERNELS kernels_avx512_vnni
+#define KERNELS_NAME "avx512_vnni"
+#include "body.h"
+#endif
