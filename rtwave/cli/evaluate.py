@@ -13,7 +13,7 @@ from . import options
 def evaluate(
     model: Annotated[str, typer.Argument(help="Run folder, or name or folder of a preset.")],
     corpus: Annotated[Path | None, typer.Option(help="Corpus to judge by; the run's by default.")] = None,
-    instruction_set: Annotated[str, typer.Option(help="auto, portable, avx2, avx512 or neon.")] = "auto",
+    instruction_set: options.InstructionSetOption = "auto",
     json: options.JsonOption = False,
 ) -> None:
     """Measure bits per sample of each precision on the held-out recordings: what the sound loses by speed.

@@ -37,8 +37,8 @@ def choose_instruction_set(name: str = "auto") -> str:
 
 
 def precisions(instruction_set: str) -> list[str]:
-    """The precisions that an instruction set has, fastest first."""
-    return ["float32"]
+    """The precisions that an instruction set of this machine has, fastest first."""
+    return _engine.precisions(instruction_set)
 
 
 def choose_precision(name: str, bits: dict[str, float], instruction_set: str) -> str:
@@ -99,7 +99,8 @@ class Engine:
         ]
         self.instruction_set = choose_instruction_set(instruction_set)
         self.precision = choose_precision(precision, getattr(model, "precision", {}), self.instruction_set)
-        network = _engine.Network(weights, self.instruction_set)
+        steps = activation_steps(weights) if self.precision == "int8" else None
+        network = _engine.Network(weights, self.instruction_set, self.precision, steps)
         self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, seed)
         self._resampler = None
         if self.sample_rate != self.model_rate:
