@@ -45,9 +45,10 @@ class Engine:
     """Up to `voices` notes of one network, float32, one sample per step.
 
     `model`: a Preset or Weights. `seed` fixes the random streams: same model, seed, commands and instruction set give
-    the same samples, bit for bit, whatever the block sizes. `instruction_set`: "auto" or a name as `bench` shows it.
-    `sample_rate` in Hz is that of `render` (None: the model's); frames of commands are always the model's.
-    Commands may come from any thread; one thread renders.
+    the same samples, bit for bit, whatever the block sizes and the number of threads. `threads` 1..64: the one that
+    renders, and others that take voices off it; from two voices on they pay, up to the number of cores.
+    `instruction_set`: "auto" or a name as `bench` shows it. `sample_rate` in Hz is that of `render` (None: the
+    model's); frames of commands are always the model's. Commands may come from any thread; one thread renders.
     """
 
     def __init__(
