@@ -13,9 +13,9 @@ def bench(
     preset: options.PresetOption = None,
     model: Annotated[str | None, typer.Option(help="A random network instead.", metavar="LAYERSxRESIDUALxSKIP")] = None,
     voices: Annotated[int, typer.Option(help="Notes held while timing, 1 to 128.")] = 4,
-    threads: Annotated[int, typer.Option(help="Threads that share the voices.")] = 1,
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or int8.")] = "auto",
-    instruction_set: Annotated[str, typer.Option(help="auto, portable, avx2[_vnni], avx512[_vnni], neon[_dotprod].")] = "auto",
+    threads: options.ThreadsOption = 1,
+    precision: options.PrecisionOption = None,
+    instruction_set: options.InstructionSetOption = "auto",
     seconds: Annotated[float, typer.Option(help="Seconds of music to time.", metavar="S")] = 2.0,
     json: options.JsonOption = False,
 ) -> None:
@@ -33,7 +33,7 @@ def bench(
         raise RtwaveError("--preset and --model are both given, expected one of them")
     name = model or preset or "piano"
     network = random_model(model) if model else load_preset(name)
-    report = measure(network, name, voices, instruction_set, precision, threads, seconds)
+    report = measure(network, name, voices, instruction_set, precision or "auto", threads, seconds)
     if json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
         return

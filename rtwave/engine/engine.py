@@ -64,11 +64,12 @@ class Engine:
     """Up to `voices` notes of one network, one sample per step.
 
     `model`: a Preset or Weights. `seed` fixes the random streams: same model, seed, commands, instruction set and
-    precision give the same samples, bit for bit, whatever the block sizes. `instruction_set`: "auto" or a name as
-    `bench` shows it. `precision`: "float32", "bfloat16", "int8", or "auto" for the fastest that the preset's own
-    measurement allows, which without one is float32.
-    `sample_rate` in Hz is that of `render` (None: the model's); frames of commands are always the model's.
-    Commands may come from any thread; one thread renders.
+    precision give the same samples, bit for bit, whatever the block sizes and the number of threads. `threads` 1..64:
+    the one that renders, and others that take voices off it; from two voices on they pay, up to the number of cores.
+    `instruction_set`: "auto" or a name as `bench` shows it. `precision`: "float32", "bfloat16", "int8", or "auto" for
+    the fastest that the preset's own measurement allows, which without one is float32. `sample_rate` in Hz is that of
+    `render` (None: the model's); frames of commands are always the model's. Commands may come from any thread; one
+    thread renders.
     """
 
     def __init__(
