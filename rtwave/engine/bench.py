@@ -65,7 +65,7 @@ class StepTimes(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was measured; speeds go by the median block of 32, so that a busy machine's other work does not count.
+    """What was measured; speeds go by the median block of 32 samples: one interrupted now and then does not count.
 
     `samples_per_second` and `roofline_samples_per_second` count every voice's samples, `times_real_time` is each
     voice's own; `roofline_fraction`: the former over the limit of roofline.py, which follows from `weight_bytes`,
