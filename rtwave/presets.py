@@ -2,10 +2,12 @@
 
 import dataclasses
 import hashlib
+import math
 import re
 import shutil
 import tempfile
 import tomllib
+from itertools import chain
 from numbers import Real
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import msgspec
 import platformdirs
 
 from .errors import RtwaveError
+from .wavenet.precision import PRECISIONS
 from .wavenet.weights import Weights
 
 PRESET_FILE = "preset.toml"
@@ -74,11 +77,16 @@ class PresetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     model: str = "model.safetensors"
     demo: str | None = None
     playing: Playing = Playing()
+    precision: dict[str, object] = {}
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """A preset read and checked: ready to hand to Engine. `demo` is the preset's own phrase, or None."""
+    """A preset read and checked: ready to hand to Engine.
+
+    `demo` is the preset's own phrase, or None; `precision` the bits per sample of each precision on held-out
+    recordings, empty where nobody measured them.
+    """
 
     name: str
     description: str
@@ -88,6 +96,7 @@ class Preset:
     weights: Weights = dataclasses.field(repr=False)
     playing: Playing = dataclasses.field(default_factory=Playing)
     demo: Path | None = None
+    precision: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def with_playing(self, **changes: float | None) -> "Preset":
         """A copy whose playing parameters differ where a value other than None is given."""
@@ -134,6 +143,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
         weights=Weights.load(model),
         playing=described.playing,
         demo=_inside(folder, described.demo, "demo") if described.demo else None,
+        precision=described.precision,
     )
 
 
@@ -148,18 +158,26 @@ def write_preset(
     playing: Playing | None = None,
     license_text: str | None = None,
     demo: str | Path | None = None,
+    precision: dict[str, float] | None = None,
 ) -> Preset:
     """Write a preset folder (weights, preset.toml, LICENSE.txt, the demo's copy) and read it back, checked.
 
-    `license_text` is the whole text for LICENSE.txt; `demo` a MIDI file. What is None stays as a preset already in
-    that folder has it. The new preset takes its place whole or, with RtwaveError, not at all.
+    `license_text` is the whole text for LICENSE.txt; `demo` a MIDI file; `precision` as in Preset. What is None stays
+    as a preset already in that folder has it, but `precision` only beside the weights that it was measured of. The new
+    preset takes its place whole or, with RtwaveError, not at all.
     """
     folder = Path(folder).resolve()
     if demo is not None and not Path(demo).is_file():
         raise RtwaveError(f"{demo}: no such file, expected a MIDI file as the preset's demo")
     previous = _previous(folder)
     kept = {} if previous is None else msgspec.structs.asdict(previous)
-    given = {"description": description, "license": license, "source": source, "playing": playing}
+    given = {
+        "description": description,
+        "license": license,
+        "source": source,
+        "playing": playing,
+        "precision": precision,
+    }
     described = kept | {field: value for field, value in given.items() if value is not None} | {"name": name}
     described = {"description": "", "license": "unknown", "source": "unknown"} | described
     if license_text is None and (previous is None or license or source):
@@ -172,7 +190,7 @@ def write_preset(
                 new.mkdir()
             else:
                 shutil.copytree(folder, new)
-            _fill(new, weights, described, license_text, demo)
+            _fill(new, weights, described, license_text, demo, measured=precision is not None)
             load_preset(new)
             _swap(folder, new, old)
     except (OSError, shutil.Error) as error:
@@ -192,11 +210,21 @@ def _previous(folder: Path) -> PresetFile | None:
     return None
 
 
-def _fill(new: Path, weights: Weights, described: dict, license_text: str | None, demo: str | Path | None) -> None:
+def _fill(
+    new: Path,
+    weights: Weights,
+    described: dict,
+    license_text: str | None,
+    demo: str | Path | None,
+    measured: bool,
+) -> None:
     """Make a preset of the folder `new`."""
     model = new / "model.safetensors"
     weights.save(model)
-    described |= {"model": model.name, "sha256": hashlib.sha256(model.read_bytes()).hexdigest()}
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    if not measured and digest != described.get("sha256"):
+        described["precision"] = {}
+    described |= {"model": model.name, "sha256": digest}
     if demo is not None:
         shutil.copyfile(demo, new / "demo.mid")
         described["demo"] = "demo.mid"
@@ -234,7 +262,7 @@ def _find(name_or_path: str | Path) -> Path:
 
 def _read_file(file: Path) -> PresetFile:
     try:
-        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), PresetFile)
+        described = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), PresetFile)
     except OSError as error:
         raise RtwaveError(f"{file}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -243,6 +271,12 @@ def _read_file(file: Path) -> PresetFile:
         raise RtwaveError(f"{file}: {_explain(str(error))}") from None
     except RtwaveError as error:
         raise RtwaveError(f"{file}: [playing] {error}") from None
+    for name, bits in described.precision.items():
+        if name not in PRECISIONS:
+            raise RtwaveError(f"{file}: [precision] {name!r} is unknown, expected one of {', '.join(PRECISIONS)}")
+        if not isinstance(bits, Real) or isinstance(bits, bool) or not math.isfinite(bits):
+            raise RtwaveError(f"{file}: [precision] {name} is {bits!r}, expected bits per sample, a finite number")
+    return described
 
 
 def _explain(problem: str) -> str:
@@ -269,5 +303,6 @@ def _to_toml(described: PresetFile) -> str:
         return [f"{key} = {msgspec.json.encode(item).decode()}" for key, item in fields.items() if item is not None]
 
     fields = msgspec.structs.asdict(described)
-    playing = msgspec.structs.asdict(fields.pop("playing"))
-    return "\n".join([*lines(fields), "", "[playing]", *lines(playing)]) + "\n"
+    tables = {"playing": msgspec.structs.asdict(fields.pop("playing")), "precision": fields.pop("precision")}
+    filled = [["", f"[{name}]", *lines(table)] for name, table in tables.items() if table]
+    return "\n".join([*lines(fields), *chain.from_iterable(filled)]) + "\n"

@@ -36,10 +36,12 @@ def test_what_is_written_is_read(tmp_path):
         playing=playing,
         license_text="Do as you like.",
         demo=tmp_path / "phrase.mid",
+        precision={"float32": 5.9, "bfloat16": 5.901, "int8": 5.8994},
     )
     read = load_preset(tmp_path / "bell")
     assert (read.name, read.playing, read.license, read.source) == (written.name, playing, "CC0-1.0", "made by a test")
     assert (read.playing.temperature_min, read.playing.temperature_max) == (0.1, 0.9)
+    assert read.precision == {"float32": 5.9, "bfloat16": 5.901, "int8": 5.8994}
     assert read.demo.read_bytes() == b"MThd"
     assert (tmp_path / "bell" / "LICENSE.txt").read_text(encoding="utf-8") == "Do as you like."
     for name, tensor in small_weights().tensors.items():
@@ -87,6 +89,29 @@ def test_given_playing_parameters_replace_the_presets(preset):
     ],
 )
 def test_bad_preset_file_is_one_line_that_names_the_field(preset, old, new, problem):
+    edit(preset, old, new)
+    with pytest.raises(RtwaveError, match=problem) as caught:
+        load_preset(preset.folder)
+    assert str(preset.folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("int8 = ", "int4 = ", r"\[precision\] 'int4' is unknown, expected one of float32, bfloat16, int8"),
+        ("5.25", "nan", r"\[precision\] int8 is nan, expected bits per sample, a finite number"),
+        ("5.25", "-inf", r"\[precision\] int8 is -inf"),
+        ("5.25", "'good'", r"\[precision\] int8 is 'good'"),
+        ("5.25", "true", r"\[precision\] int8 is True"),
+        ("5.25", "[5.25]", r"\[precision\] int8 is \[5\.25\]"),
+        ("[precision]", "[precision.int8]", r"\[precision\] int8 is {"),
+        ("[precision]", "precision = 3\n[other]", "unknown field"),
+    ],
+)
+def test_bits_per_sample_that_cannot_be_are_one_line(tmp_path, old, new, problem):
+    preset = write_small_preset(tmp_path / "bell", precision={"float32": 5, "int8": 5.25})
+    assert preset.precision == {"float32": 5.0, "int8": 5.25}
     edit(preset, old, new)
     with pytest.raises(RtwaveError, match=problem) as caught:
         load_preset(preset.folder)
@@ -180,6 +205,20 @@ def test_writing_over_a_preset_keeps_what_is_not_given(tmp_path):
     assert new.demo.read_bytes() == b"MThd"
     assert (new.folder / "LICENSE.txt").read_text() == "Do as you like."
     assert not np.array_equal(new.weights.tensors["input.weight"], old.weights.tensors["input.weight"])
+
+
+def test_bits_per_sample_stay_beside_the_weights_they_were_measured_of(tmp_path):
+    write_small_preset(tmp_path / "bell", precision={"float32": 5.5, "int8": 5.25})
+    renamed = write_preset(tmp_path / "bell", small_weights(), name="gong")
+    assert renamed.precision == {"float32": 5.5, "int8": 5.25}
+    assert write_preset(tmp_path / "bell", small_weights(1), name="gong").precision == {}
+    measured = write_preset(tmp_path / "bell", small_weights(2), name="gong", precision={"float32": 6.0})
+    assert measured.precision == {"float32": 6.0}
+
+
+def test_a_preset_of_before_precisions_has_none(preset):
+    assert "precision" not in (preset.folder / "preset.toml").read_text()
+    assert preset.precision == {}
 
 
 def test_what_is_given_replaces_what_was(preset):

@@ -13,6 +13,7 @@ VERBS = {
     "prepare": "make a corpus from a folder of labelled recordings",
     "train": "train a network on a corpus",
     "export": "make a preset of a trained network",
+    "evaluate": "measure what each precision loses on held-out recordings",
     "bench": "measure how many voices play in real time",
     "doctor": "tell what would keep this machine from playing",
 }

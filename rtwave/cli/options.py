@@ -15,9 +15,19 @@ GainOption = Annotated[
     float | None, typer.Option("--gain-db", help="Gain in dB, -60 to 12.  [default: the preset's]", metavar="DB")
 ]
 VoicesOption = Annotated[int | None, typer.Option(help="Notes at once.  [default: the preset's]")]
+ThreadsOption = Annotated[
+    int,
+    typer.Option(help="Processor cores that share the voices, from two voices on; it changes no sample.", metavar="N"),
+]
 TransposeOption = Annotated[int | None, typer.Option(help="Semitones up, or down if negative.  [default: 0]")]
 ChannelOption = Annotated[int | None, typer.Option(help="MIDI channel, 1 to 16.  [default: all]")]
 TailOption = Annotated[float, typer.Option(help="Seconds that the last notes may ring out.", metavar="S")]
+PrecisionOption = Annotated[
+    str | None, typer.Option(help="float32, bfloat16, int8, or auto: the fastest that sounds the same.  [default: auto]")
+]
+InstructionSetOption = Annotated[
+    str, typer.Option(help="auto, or one that this machine has; portable runs everywhere.", metavar="NAME")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

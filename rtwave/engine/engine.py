@@ -10,6 +10,7 @@ import numpy as np
 from .. import _engine
 from ..errors import RtwaveError
 from ..wavenet.config import WaveNetConfig
+from ..wavenet.precision import activation_steps, best_precision
 from ..wavenet.weights import Weights
 from .commands import AllNotesOff, AllSoundOff, Command, Control, NoteOff, NoteOn
 from .controls import CONTROLS
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..presets import Preset
 
 MAX_VOICES = 256
+MAX_THREADS = 64
 _NOW = -1
 
 
@@ -35,18 +37,39 @@ def choose_instruction_set(name: str = "auto") -> str:
     return wanted
 
 
+def precisions(instruction_set: str) -> list[str]:
+    """The precisions that an instruction set of this machine has, fastest first."""
+    return _engine.precisions(instruction_set)
+
+
+def choose_precision(name: str, bits: dict[str, float], instruction_set: str) -> str:
+    """The precision to run: `name`, or for "auto" the fastest that a preset's `bits` per sample allow.
+
+    Raises RtwaveError listing those that the instruction set has.
+    """
+    available = precisions(instruction_set)
+    if name == "auto":
+        return best_precision(bits, available)
+    if name not in available:
+        raise RtwaveError(f"precision is {name!r}, {instruction_set} has auto, {', '.join(available)}")
+    return name
+
+
 def _check_whole(name: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or not low <= value <= high:
         raise RtwaveError(f"{name} is {value!r}, expected a whole number from {low} to {high}")
 
 
 class Engine:
-    """Up to `voices` notes of one network, float32, one sample per step.
+    """Up to `voices` notes of one network, one sample per step.
 
-    `model`: a Preset or Weights. `seed` fixes the random streams: same model, seed, commands and instruction set give
-    the same samples, bit for bit, whatever the block sizes. `instruction_set`: "auto" or a name as `bench` shows it.
-    `sample_rate` in Hz is that of `render` (None: the model's); frames of commands are always the model's.
-    Commands may come from any thread; one thread renders.
+    `model`: a Preset or Weights. `seed` fixes the random streams: same model, seed, commands, instruction set and
+    precision give the same samples, bit for bit, whatever the block sizes and the number of threads. `threads` 1..64:
+    the one that renders, and others that take voices off it; from two voices on they pay, up to the number of cores.
+    `instruction_set`: "auto" or a name as `bench` shows it. `precision`: "float32", "bfloat16", "int8", or "auto" for
+    the fastest that the preset's own measurement allows, which without one is float32. `sample_rate` in Hz is that of
+    `render` (None: the model's); frames of commands are always the model's. Commands may come from any thread; one
+    thread renders.
     """
 
     def __init__(
@@ -61,16 +84,14 @@ class Engine:
     ) -> None:
         _check_whole("voices", voices, 1, MAX_VOICES)
         _check_whole("seed", seed, 0, 2**64 - 1)
-        if precision not in ("auto", "float32"):
-            raise RtwaveError(f"precision is {precision!r}, expected 'auto' or 'float32' (float32 only so far)")
-        if threads != 1:
-            raise RtwaveError(f"threads is {threads!r}, expected 1 (one thread only so far)")
+        _check_whole("threads", threads, 1, MAX_THREADS)
         weights = model if isinstance(model, Weights) else getattr(model, "weights", None)
         if not isinstance(weights, Weights):
             raise RtwaveError(f"model is {type(model).__name__}, expected a Preset or Weights")
         playing = getattr(model, "playing", None)
         self.config: WaveNetConfig = weights.config
         self.voices = voices
+        self.threads = threads
         self.model_rate = self.config.sample_rate
         self.sample_rate = self.model_rate if sample_rate is None else sample_rate
         _check_whole("sample_rate", self.sample_rate, 1_000, 768_000)
@@ -78,9 +99,11 @@ class Engine:
             (control.low, control.high, control.check(getattr(playing, name, control.default)))
             for name, control in CONTROLS.items()
         ]
-        network = _engine.Network(weights, choose_instruction_set(instruction_set))
-        self.instruction_set: str = network.instruction_set
-        self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, seed)
+        self.instruction_set = choose_instruction_set(instruction_set)
+        self.precision = choose_precision(precision, getattr(model, "precision", {}), self.instruction_set)
+        steps = activation_steps(weights) if self.precision == "int8" else None
+        network = _engine.Network(weights, self.instruction_set, self.precision, steps)
+        self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, threads, seed)
         self._resampler = None
         if self.sample_rate != self.model_rate:
             from .._stream import Resampler

@@ -1,4 +1,4 @@
-"""At which temperature each key sounds as pure as its recordings: what export writes into the temperature table."""
+"""What export measures on the corpus: each key's temperature, by its purity, and the ranges that int8 is made of."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,14 +8,18 @@ import numpy as np
 from ..engine import Engine
 from ..wavenet.features import note_frequency, partial_frequencies
 from ..wavenet.instrument import KEYS
+from ..wavenet.precision import activation_ranges
 from ..wavenet.weights import Weights
 from .corpus import Corpus, Entry
+from .dataset import Dataset
 
 PURITY_S = (0.3, 1.3)
 SHORTEST_S = 0.7
 TEMPERATURES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 VELOCITIES = (40.0, 80.0, 110.0)
 FINE = np.linspace(0.0, 1.0, 201)
+RANGED_RECORDINGS = 96
+"""All 441 of the piano show ranges that are at most a seventh larger."""
 
 
 def purity_db(sound: np.ndarray, sample_rate: int, frequencies: np.ndarray) -> float:
@@ -79,3 +83,25 @@ def _render(weights: Weights, entry: Entry, temperature: float) -> np.ndarray:
     engine.control("temperature", temperature)
     engine.note_on(round(entry.note), round(entry.velocity), at=0)
     return engine.render(int(PURITY_S[1] * engine.sample_rate) + 1)
+
+
+def calibrate_ranges(
+    weights: Weights, corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None
+) -> np.ndarray:
+    """Largest size of each activation, float32 (layers + 2,), over recordings of all keys and velocities.
+
+    They are not the held-out ones; each is heard from before its onset on and let go half-way.
+    """
+    dataset, period = Dataset.standard(corpus, weights.config), weights.config.control_period
+    release = (dataset.length - dataset.context) // 2 // period * period
+    sorted_entries = sorted(dataset.train, key=lambda entry: (entry.note, entry.velocity))
+    chosen = np.linspace(0, len(sorted_entries) - 1, RANGED_RECORDINGS).round().astype(int)
+    found = []
+    for done, index in enumerate(np.unique(chosen)):
+        progress(done, len(chosen))
+        inputs, _, features, partials, _ = dataset.segment(
+            sorted_entries[index], -dataset.context, 0.0, release, 0.0, np.random.default_rng(0)
+        )
+        excitation = partials.T if weights.config.excitation_channels else None
+        found.append(activation_ranges(weights, inputs, np.repeat(features, period, axis=0).T, excitation))
+    return np.max(found, axis=0)

@@ -96,6 +96,8 @@ class Run:
     def corpus_folder(self) -> str:
         """The corpus it learned from; RtwaveError when the folder does not say."""
         if not self.record_path.is_file():
+            if not self.state_path.is_file():
+                raise RtwaveError(f"{self.folder}: does not say what corpus it was learned from; name it with --corpus")
             return self.load_state()["corpus"]
         try:
             return msgspec.json.decode(self.record_path.read_bytes(), type=dict[str, str])["corpus"]

@@ -20,6 +20,7 @@ from ..wavenet.features import (
     note_frequency,
     partial_frequencies,
 )
+from .checkpoint import TrainingOptions
 from .corpus import Corpus, Entry
 
 DAMPER_S = 0.06
@@ -28,6 +29,8 @@ DECIBELS = 20.0 / np.log(10.0)
 RELEASE_SHARE, RELEASE_BEFORE_S, EARLIEST_RELEASE_S = 0.2, 0.45, 0.05
 ONSET_SHARE = 0.25
 SINC_TAPS = 16
+FITTING_SHARE = 0.85
+"""Of a recording, a segment from the onset that fits however it is detuned."""
 BATCHES_AHEAD = 2
 NOISE_WINDOW = 320
 
@@ -84,8 +87,18 @@ class Dataset:
     ) -> None:
         """`length` counted samples a segment; `noise` highest input noise, a share of the local level.
 
-        Recordings that end before a segment does are left out: `too_short`. RtwaveError where none is left.
+        Recordings that end before a segment does are left out: `too_short`. RtwaveError where none is left, or where
+        the corpus was not made for such a network.
         """
+        if (config.sample_rate, config.control_period) != (corpus.index.sample_rate, corpus.index.control_period):
+            raise RtwaveError(
+                f"{corpus.folder}: {corpus.index.sample_rate} Hz in periods of {corpus.index.control_period}, "
+                f"but the network has {config.sample_rate} Hz and {config.control_period}; prepare it again"
+            )
+        if config.excitation_channels and config.partials > corpus.index.partials:
+            raise RtwaveError(
+                f"{corpus.folder}: {corpus.index.partials} partials, expected {config.partials}; prepare it again"
+            )
         self.corpus, self.config, self.batch, self.noise = corpus, config, batch, noise
         period = config.control_period
         self.context = -(-config.receptive_field // period) * period
@@ -102,8 +115,15 @@ class Dataset:
             longest = max((entry.samples for entry in corpus.index.entries if not entry.held_out), default=0)
             raise RtwaveError(
                 f"{corpus.folder}: no recording is as long as a segment of {length} samples "
-                f"(the longest has {longest}); choose a --length of less than {int(longest * 0.85)}"
+                f"(the longest has {longest}); choose a --length of less than {int(longest * FITTING_SHARE)}"
             )
+
+    @classmethod
+    def standard(cls, corpus: Corpus, config: WaveNetConfig) -> "Dataset":
+        """Segments to judge by: as long as they usually are in training, or as short recordings allow."""
+        splits = ([each.samples for each in corpus.index.entries if each.held_out == side] for side in (False, True))
+        longest = min(max(split) for split in splits if split)
+        return cls(corpus, config, length=min(TrainingOptions().length, int(FITTING_SHARE * longest)))
 
     def draw(self, generator: np.random.Generator) -> Batch:
         """One training batch."""

@@ -13,10 +13,11 @@ from ..errors import RtwaveError
 from ..wavenet.config import WaveNetConfig
 from ..wavenet.network import WaveNet
 from ..wavenet.weights import Weights
+from .bits import bits_per_sample
 from .checkpoint import Run, TrainingOptions, read_config
 from .corpus import Corpus
 from .dataset import Batch, Dataset
-from .loss import bits_per_sample, negative_log_likelihood
+from .loss import negative_log_likelihood
 from .tables import measure_tables
 
 WARM_UP_SHARE = 0.03
@@ -50,15 +51,7 @@ class Trainer:
 
     def __init__(self, corpus: Corpus, config: WaveNetConfig, options: TrainingOptions, run: Run) -> None:
         self.corpus, self.config, self.options, self.run_folder = corpus, config, options, run
-        if (config.sample_rate, config.control_period) != (corpus.index.sample_rate, corpus.index.control_period):
-            raise RtwaveError(
-                f"{corpus.folder}: {corpus.index.sample_rate} Hz in periods of {corpus.index.control_period}, "
-                f"but the network has {config.sample_rate} Hz and {config.control_period}; prepare it again"
-            )
-        if config.excitation_channels and config.partials > corpus.index.partials:
-            raise RtwaveError(
-                f"{corpus.folder}: {corpus.index.partials} partials, expected {config.partials}; prepare it again"
-            )
+        self.dataset = Dataset(corpus, config, batch=options.batch, length=options.length, noise=options.noise)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(options.seed)
         self.network = WaveNet(config).to(self.device)
@@ -66,7 +59,6 @@ class Trainer:
         self.averaged.load_state_dict(self.network.state_dict())
         self.predict = torch.compile(self.network.predict) if options.compile else self.network.predict
         self.optimizer = torch.optim.Adam(self.network.parameters(), options.learning_rate, betas=(0.9, 0.99))
-        self.dataset = Dataset(corpus, config, batch=options.batch, length=options.length, noise=options.noise)
         self.held_out = self.dataset.validation()
         self.instrument = measure_tables(corpus, config)
         self.step = 0

@@ -5,7 +5,7 @@ Each is a file of its own, imported when first used: `network` alone needs torch
 
 import importlib
 
-_FILES = ("codec", "config", "features", "instrument", "network", "reference", "weights")
+_FILES = ("codec", "config", "features", "instrument", "network", "precision", "reference", "weights")
 
 
 def __getattr__(name: str) -> object:

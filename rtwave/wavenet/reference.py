@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .precision import GATED_STEP, activation_steps, held_tensors, quantize
 from .weights import Weights
 
 
@@ -9,15 +10,25 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 * (1.0 + np.tanh(0.5 * x))  # the same function, without overflow
 
 
+def _held(x: np.ndarray, step: float | None) -> np.ndarray:
+    """What a matrix is multiplied by: x, or the whole numbers of `step` nearest to it."""
+    return x if step is None else step * quantize(x, step)
+
+
 class ReferenceWaveNet:
     """A running copy of a network, float64: layer by layer as arXiv 1609.03499 has it.
 
-    Starts with zeros in the past of every layer, as zero padding does.
+    Starts with zeros in the past of every layer, as zero padding does. `precision` is what the big matrices are held
+    in; an int8 product in float64 is its integer sum times its scales, to 1e-15.
     """
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, precision: str = "float32") -> None:
         self.config = weights.config
-        self.tensors = {name: tensor.astype(np.float64) for name, tensor in weights.tensors.items()}
+        self.tensors = held_tensors(weights, precision)
+        layers = len(self.config.dilations)
+        self.steps = activation_steps(weights).astype(np.float64) if precision == "int8" else [None] * (layers + 2)
+        """Of h entering each layer, of relu(skip), of relu(hidden)."""
+        self.gated_step = GATED_STEP if precision == "int8" else None
         past = self.config.kernel_size - 1
         self.past = [np.zeros((past * dilation, self.config.residual_channels)) for dilation in self.config.dilations]
         """Per layer, its inputs at the last (kernel_size − 1) · dilation samples, oldest first."""
@@ -36,17 +47,20 @@ class ReferenceWaveNet:
             h = h + tensors["excitation.weight"] @ e
         skip = np.zeros(self.config.skip_channels)
         for layer in range(len(self.config.dilations)):
-            y = self._gate(layer, h, c)
+            y = _held(self._gate(layer, h, c), self.gated_step)
             skip += tensors[f"layers.{layer}.skip.weight"] @ y
             if f"layers.{layer}.residual.weight" in tensors:
                 h = h + tensors[f"layers.{layer}.residual.weight"] @ y + tensors[f"layers.{layer}.residual.bias"]
-        hidden = tensors["head.hidden.weight"] @ np.maximum(skip, 0.0) + tensors["head.hidden.bias"]
-        return tensors["head.output.weight"] @ np.maximum(hidden, 0.0) + tensors["head.output.bias"]
+        skip = _held(np.maximum(skip, 0.0), self.steps[-2])
+        hidden = np.maximum(tensors["head.hidden.weight"] @ skip + tensors["head.hidden.bias"], 0.0)
+        if self.config.output == "mulaw":  # a Gaussian's last two rows stay float32
+            hidden = _held(hidden, self.steps[-1])
+        return tensors["head.output.weight"] @ hidden + tensors["head.output.bias"]
 
     def _gate(self, layer: int, h: np.ndarray, c: np.ndarray) -> np.ndarray:
         """y (R,) of a layer whose input is h; h joins the layer's past."""
         prefix, dilation = f"layers.{layer}.", self.config.dilations[layer]
-        inputs = np.vstack([self.past[layer], h])
+        inputs = np.vstack([self.past[layer], _held(h, self.steps[layer])])
         taps = inputs[::dilation]  # h[t − (k − 1) d], …, h[t − d], h[t]
         self.past[layer] = inputs[1:]
         z = self.tensors[prefix + "gate.bias"] + np.einsum("ijk,kj->i", self.tensors[prefix + "gate.weight"], taps)

@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 from ..errors import RtwaveError
 from .config import WaveNetConfig
 from .instrument import Instrument
+from .precision import MIN_RANGE
 
 FORMAT = "rtwave-weights-1"
 
@@ -47,11 +48,16 @@ def tensor_shapes(config: WaveNetConfig) -> dict[str, tuple[int, ...]]:
 
 @dataclass
 class Weights:
-    """A network ready to run: its config, its tensors (float32, C order) by name, and its instrument's tables."""
+    """A network ready to run: its config, its tensors (float32, C order) by name, and its instrument's tables.
+
+    `ranges` float32 (layers + 2,), of which int8 is made, is the largest size of each activation on real data, in the
+    order of precision.activation_steps; None where nobody measured it.
+    """
 
     config: WaveNetConfig
     tensors: dict[str, np.ndarray]
     instrument: Instrument | None = None
+    ranges: np.ndarray | None = None
     where: str = field(default="weights", repr=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +81,22 @@ class Weights:
             if not np.isfinite(tensor).all():
                 raise RtwaveError(f"{self.where}: {name} holds NaN or infinity, expected finite values")
             self.tensors[name] = np.ascontiguousarray(tensor, np.float32)
+        if self.ranges is not None:
+            self._check_ranges()
         self.instrument.check(self.config.partials, self.where)
+
+    def _check_ranges(self) -> None:
+        shape = (len(self.config.dilations) + 2,)
+        if not isinstance(self.ranges, np.ndarray):
+            came = type(self.ranges).__name__
+            raise RtwaveError(f"{self.where}: ranges is {came}, expected an array float32 {shape}")
+        if self.ranges.shape != shape or self.ranges.dtype != np.float32:
+            came = f"{self.ranges.dtype} {self.ranges.shape}"
+            raise RtwaveError(f"{self.where}: ranges is {came}, expected float32 {shape}")
+        good = np.isfinite(self.ranges) & (self.ranges >= np.float32(MIN_RANGE))
+        if not good.all():
+            came = self.ranges[~good][0]
+            raise RtwaveError(f"{self.where}: ranges holds {came:g}, expected finite values of {MIN_RANGE:g} or more")
 
     @property
     def parameters(self) -> int:
@@ -117,13 +138,15 @@ class Weights:
         except TypeError as error:
             detail = str(error).removeprefix("Instrument.__init__() ")
             raise RtwaveError(f"{path}: instrument tables: {detail}; export it again") from None
-        return cls(config, tensors, instrument, where=path.name)
+        ranges = tensors.pop("ranges", None)
+        return cls(config, tensors, instrument, ranges, where=path.name)
 
     def save(self, path: str | Path) -> None:
         """Write the file whole or, with RtwaveError, not at all (a temporary beside it, then renamed)."""
         path = Path(path)
         tables = {f"instrument.{name}": table for name, table in self.instrument.arrays().items()}
-        arrays = {name: np.ascontiguousarray(tensor) for name, tensor in (self.tensors | tables).items()}
+        measured = {} if self.ranges is None else {"ranges": self.ranges}
+        arrays = {name: np.ascontiguousarray(array) for name, array in (self.tensors | tables | measured).items()}
         temporary = path.with_suffix(".partial")
         try:
             save_file(arrays, temporary, metadata={"format": FORMAT, "config": self.config.to_json()})

@@ -4,6 +4,7 @@ import numpy as np
 
 from rtwave.wavenet.config import WaveNetConfig
 from rtwave.wavenet.instrument import Instrument
+from rtwave.wavenet.precision import activation_ranges
 from rtwave.wavenet.weights import Weights
 
 EVERYTHING = ("pitch", "velocity", "loudness", "gate", "age", "release_age", "knob1", "knob2", "knob3", "knob4")
@@ -27,6 +28,13 @@ ODD_SIZES = {
 def network(seed: int = 1, **fields: object) -> Weights:
     """A random network of the given config, with excitation by a few partials unless the fields say otherwise."""
     return Weights.random(WaveNetConfig(**({"excitation": "partials", "partials": 5} | fields)), seed)
+
+
+def measured_network(seed: int = 1, **fields: object) -> Weights:
+    """`network` with the ranges that random inputs show: one that int8 can hold."""
+    weights = network(seed, **fields)
+    weights.ranges = activation_ranges(weights, *inputs(weights.config, 200))
+    return weights
 
 
 def quiet_network(seed: int = 1, instrument: Instrument | None = None, **fields: object) -> Weights:

@@ -4,6 +4,7 @@ from safetensors.numpy import save_file
 
 from rtwave.errors import RtwaveError
 from rtwave.wavenet.config import WaveNetConfig
+from rtwave.wavenet.precision import MIN_RANGE
 from rtwave.wavenet.weights import FORMAT, Weights, tensor_shapes
 
 SMALL = WaveNetConfig(dilations=(1, 2), residual_channels=3, skip_channels=4, head_channels=5, excitation="partials")
@@ -66,12 +67,32 @@ def test_a_file_cut_anywhere_is_one_clear_error(tmp_path):
         ("instrument.release_s", np.full(128, -1, np.float32), "spans -1 to -1, expected values in 0 to inf"),
         ("instrument.envelope_ages_s", np.array([0.0, 0.0], np.float32), "rise"),
         ("instrument.colour", np.zeros(3, np.float32), "colour"),
+        ("ranges", np.ones(3, np.float32), r"ranges is float32 \(3,\), expected float32 \(4,\)"),
+        ("ranges", np.ones(4, np.int32), r"ranges is int32 \(4,\), expected float32 \(4,\)"),
+        ("ranges", np.array([1, 2, np.nan, 3], np.float32), "holds nan, expected finite values of 1e-06 or more"),
+        ("ranges", np.array([1, np.inf, 2, 3], np.float32), "ranges holds inf"),
+        ("ranges", np.array([1, 2, 0, 3], np.float32), "ranges holds 0"),
+        ("ranges", np.array([1, 2, -1, 3], np.float32), "ranges holds -1"),
     ],
 )
 def test_every_name_shape_type_and_value_is_checked(tmp_path, name, tensor, message):
     path = write(tmp_path / "bad.safetensors", stored(Weights.random(SMALL), **{name: tensor}))
-    with pytest.raises(RtwaveError, match=message):
+    with pytest.raises(RtwaveError, match=rf"bad\.safetensors: .*{message}"):
         Weights.load(path)
+
+
+def test_ranges_travel_with_the_network(tmp_path):
+    weights = Weights.random(SMALL)
+    weights.save(tmp_path / "a.safetensors")
+    assert Weights.load(tmp_path / "a.safetensors").ranges is None
+    weights.ranges = np.array([0.1, 1.0, 2.0, MIN_RANGE], np.float32)
+    weights.save(tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(Weights.load(tmp_path / "a.safetensors").ranges, weights.ranges)
+
+
+def test_ranges_of_another_kind_are_told():
+    with pytest.raises(RtwaveError, match=r"^weights: ranges is list, expected an array float32 \(4,\)"):
+        Weights(SMALL, Weights.random(SMALL).tensors, ranges=[1.0, 1.0, 1.0, 1.0])
 
 
 def test_a_missing_tensor_is_named(tmp_path):

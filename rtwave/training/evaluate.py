@@ -1,0 +1,82 @@
+"""What each precision costs: bits per sample on the held-out recordings, through the engine's own kernels."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from ..engine.engine import Engine, choose_instruction_set, precisions
+from ..errors import RtwaveError
+from ..presets import PRESET_FILE, Preset, load_preset, preset_folders
+from ..wavenet.precision import PRECISIONS, best_precision
+from ..wavenet.weights import Weights
+from .bits import bits_per_sample, nats_per_sample
+from .checkpoint import Run
+from .corpus import Corpus
+from .dataset import Batch, Dataset
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """Bits per 16-bit sample of each precision that `instruction_set` has, and which one `auto` takes by them.
+
+    `recordings` held out, and the `samples` of them that count; `bits` is empty where there are none.
+    """
+
+    instruction_set: str
+    recordings: int
+    samples: int
+    bits: dict[str, float]
+    auto: str
+
+
+def evaluate(
+    weights: Weights,
+    corpus: Corpus,
+    instruction_set: str = "auto",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Judge every precision by the recordings that training never saw; `weights` hold ranges for int8."""
+    instruction_set = choose_instruction_set(instruction_set)
+    dataset = Dataset.standard(corpus, weights.config)
+    batches = dataset.validation()
+    by_speed = precisions(instruction_set)
+    bits = {}
+    for done, precision in enumerate(name for name in PRECISIONS if name in by_speed and batches):
+        progress(done, len(by_speed))
+        engine = Engine(weights, voices=1, instruction_set=instruction_set, precision=precision)
+        bits[precision] = round(float(np.mean([found for batch in batches for found in _bits(engine, batch)])), 4)
+    return Evaluation(
+        instruction_set=instruction_set,
+        recordings=len(dataset.held_out) if batches else 0,
+        samples=sum(batch.targets[:, batch.context :].size for batch in batches),
+        bits=bits,
+        auto=best_precision(bits, by_speed),
+    )
+
+
+def _bits(engine: Engine, batch: Batch) -> list[float]:
+    """Bits per counted sample of each segment."""
+    config, counted, found = engine.config, slice(batch.context, None), []
+    for row, (inputs, targets, gain) in enumerate(zip(batch.inputs, batch.targets, batch.gain, strict=True)):
+        conditioning = np.repeat(batch.conditioning[row], config.control_period, axis=0).T
+        excitation = None if batch.excitation is None else batch.excitation[row].T
+        outputs = engine.teacher_force(inputs, conditioning, excitation)
+        nats = nats_per_sample(config, outputs[counted], targets[counted])
+        found.append(bits_per_sample(config, nats, targets[counted], gain[counted]))
+    return found
+
+
+def open_model(name_or_folder: str | Path) -> Preset | Run:
+    """A preset by name or folder, or the run in a folder; RtwaveError where it is neither."""
+    folder = Path(name_or_folder)
+    if (folder / PRESET_FILE).is_file():
+        return load_preset(folder)
+    run = Run(folder)
+    if run.weights_path.is_file():
+        return run
+    folders = preset_folders()
+    if str(name_or_folder) in folders:
+        return load_preset(name_or_folder)
+    there = ", ".join(folders) or "none"
+    raise RtwaveError(f"{name_or_folder}: neither a run's folder nor a preset's, nor the name of a preset ({there})")
