@@ -4,7 +4,6 @@
 #ifndef RTWAVE_PHILOX_H
 #define RTWAVE_PHILOX_H
 
-#include <math.h>
 #include <stdint.h>
 
 typedef struct {
@@ -31,13 +30,6 @@ static inline philox_t philox(uint64_t key, uint64_t low, uint64_t high)
 static inline double philox_uniform(uint32_t word)
 {
     return (word + 0.5) * (1.0 / 4294967296.0);
-}
-
-/* One standard normal variate out of the first two words (Box and Muller). */
-static inline double philox_normal(philox_t random)
-{
-    double radius = sqrt(-2.0 * log(philox_uniform(random.words[0])));
-    return radius * cos(6.28318530717958647692 * philox_uniform(random.words[1]));
 }
 
 #endif

@@ -124,27 +124,40 @@ static note_state_t note_state(const voice_t *voice, const setting_t *setting)
     return state;
 }
 
+/* Frequencies of the partials; those too near half the sample rate are left out. */
+static void tune(voice_t *voice, const setting_t *setting, double f0, double stiffness)
+{
+    const wavenet_t *network = setting->network;
+    const double sample_rate = network->config.sample_rate;
+    float *rotation = voice->state.rotation;
+    voice->f0 = f0;
+    voice->stiffness = stiffness;
+    voice->audible = 0;
+    for (int k = 0; k < network->config.partials; k++) {
+        double frequency = features_partial_frequency(f0, stiffness, k + 1);
+        voice->turns[k] = frequency / sample_rate;
+        voice->audible += frequency <= NYQUIST_SHARE * sample_rate;
+    }
+    network->kernels->phasors(voice->turns, rotation, rotation + network->partials_padded, network->config.partials);
+}
+
 /* Phases have gone on by `elapsed` samples at the last period's frequencies; from here on, at these. */
 static void set_phasors(voice_t *voice, const setting_t *setting, double note)
 {
-    const wavenet_config_t *config = &setting->network->config;
-    float *sines = voice->state.phasors, *cosines = sines + setting->network->partials_padded;
-    float *sine_turns = voice->state.rotation, *cosine_turns = sine_turns + setting->network->partials_padded;
+    const wavenet_t *network = setting->network;
+    const int partials = network->config.partials;
+    float *sines = voice->state.phasors, *cosines = sines + network->partials_padded;
     double f0 = features_note_frequency(note, setting->instrument.cents);
     double stiffness = features_between_keys(setting->instrument.stiffness, note);
-    for (int k = 0; k < config->partials; k++) {
-        double frequency = features_partial_frequency(f0, stiffness, k + 1);
-        bool audible = frequency <= NYQUIST_SHARE * config->sample_rate;
-        voice->phases[k] = fmod(voice->phases[k] + voice->elapsed * voice->turns[k], 2.0 * PI);
-        sines[k] = audible ? (float)sin(voice->phases[k]) : 0.0f;
-        cosines[k] = audible ? (float)cos(voice->phases[k]) : 0.0f;
-        double turn = 2.0 * PI * frequency / config->sample_rate;
-        if (turn == voice->turns[k])
-            continue;
-        voice->turns[k] = turn;
-        sine_turns[k] = (float)sin(turn);
-        cosine_turns[k] = (float)cos(turn);
+    for (int k = 0; k < partials; k++) {
+        double phase = voice->phases[k] + voice->elapsed * voice->turns[k];
+        voice->phases[k] = phase - floor(phase);
     }
+    if (f0 != voice->f0 || stiffness != voice->stiffness)
+        tune(voice, setting, f0, stiffness);
+    network->kernels->phasors(voice->phases, sines, cosines, voice->audible);
+    for (int k = voice->audible; k < partials; k++)
+        sines[k] = cosines[k] = 0.0f;
 }
 
 /* Ramp, linearly in dB, from wherever the level is to where it belongs when this period ends. */
@@ -202,9 +215,11 @@ void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t
     voice->fade_step = voice->sample = voice->centred = voice->heard = voice->power = 0.0f;
     voice->level = voice->level_step = 1.0f;
     for (int k = 0; k < partials; k++) {
-        voice->phases[k] = setting->instrument.onset_phases[key * partials + k];
+        voice->phases[k] = setting->instrument.onset_phases[key * partials + k] / (2.0 * PI);
         voice->turns[k] = 0.0;
     }
+    voice->f0 = 0.0;
+    voice->noise_from = -1;
     pick_curve(voice, &setting->instrument);
     voice->standing_db = (float)envelope_db(voice, &setting->instrument, ONSET_S);
 }
@@ -251,47 +266,51 @@ void voice_prepare(voice_t *voice, const setting_t *setting)
     voice->elapsed++;
 }
 
+/* The normal variate of this sample: made for DRAWS samples at a time, whatever the sample at which one is first needed. */
+static float noise(voice_t *voice, const setting_t *setting)
+{
+    const int64_t from = voice->age / DRAWS * DRAWS;
+    if (voice->noise_from != from) {
+        setting->network->kernels->normals(setting->seed, (uint64_t)from, voice->ordinal, voice->noise);
+        voice->noise_from = from;
+    }
+    return voice->noise[voice->age - from];
+}
+
 /* s[t] ~ N(mean, (T scale)^2). */
-static float draw_gaussian(voice_t *voice, philox_t random, float temperature)
+static float draw_gaussian(voice_t *voice, const setting_t *setting, float temperature)
 {
     float sample = voice->state.out[0];
     if (temperature > 0.0f) {
         float log_scale = fminf(fmaxf(voice->state.out[1], LOG_SCALE_MIN), LOG_SCALE_MAX);
-        sample += temperature * expf(log_scale) * (float)philox_normal(random);
+        sample += temperature * expf(log_scale) * noise(voice, setting);
     }
     voice->state.sample = sample;
     return sample;
 }
 
 /* A class of softmax(logits / T); the likeliest at T = 0. NaN when a logit is not finite. */
-static float draw_class(voice_t *voice, const wavenet_config_t *config, const float *class_values, philox_t random,
-                        float temperature)
+static float draw_class(voice_t *voice, const setting_t *setting, float temperature)
 {
+    const wavenet_t *network = setting->network;
     const float *logits = voice->state.out;
-    const int classes = config->quantization_channels;
+    const int classes = network->config.quantization_channels;
     int drawn = 0;
-    for (int i = 0; i < classes; i++) {
-        if (!isfinite(logits[i]))
-            return NAN;
-        if (logits[i] > logits[drawn])
-            drawn = i;
-    }
     if (temperature > 0.0f) {
-        const float most = logits[drawn], scale = 1.0f / temperature;
-        double total = 0.0, sum = 0.0;
-        for (int i = 0; i < classes; i++)
-            total += expf((logits[i] - most) * scale);
-        double threshold = philox_uniform(random.words[0]) * total;
+        philox_t random = philox(setting->seed, (uint64_t)voice->age, voice->ordinal);
+        drawn = network->kernels->draw(logits, classes, 1.0f / temperature, (float)philox_uniform(random.words[0]));
+        if (drawn < 0)
+            return NAN;
+    } else {
         for (int i = 0; i < classes; i++) {
-            sum += expf((logits[i] - most) * scale);
-            if (sum > threshold) {
+            if (!isfinite(logits[i]))
+                return NAN;
+            if (logits[i] > logits[drawn])
                 drawn = i;
-                break;
-            }
         }
     }
     voice->state.class_index = drawn;
-    return class_values[drawn];
+    return network->class_values[drawn];
 }
 
 static float cut(voice_t *voice, const setting_t *setting, bool *fault)
@@ -308,11 +327,8 @@ float voice_finish(voice_t *voice, const setting_t *setting, bool *fault)
     const wavenet_config_t *config = &setting->network->config;
     if (voice->phase != VOICE_FAULTED) {
         float temperature = fmaxf(setting->controls[CONTROL_TEMPERATURE] + setting->instrument.temperature[voice->key], 0.0f);
-        philox_t random = {{0}};
-        if (temperature > 0.0f)
-            random = philox(setting->seed, (uint64_t)voice->age, voice->ordinal);
-        float drawn = config->gaussian ? draw_gaussian(voice, random, temperature)
-                                       : draw_class(voice, config, setting->network->class_values, random, temperature);
+        float drawn = config->gaussian ? draw_gaussian(voice, setting, temperature)
+                                       : draw_class(voice, setting, temperature);
         float sample = drawn + config->pre_emphasis * voice->sample;
         float centred = config->pre_emphasis > 0.0f
                             ? sample - voice->sample + setting->centring * voice->centred

@@ -6,6 +6,7 @@
 #include <stdalign.h>
 
 #include "engine.h"
+#include "kernels/kernels.h"
 
 /* What all voices share; the engine owns it. */
 typedef struct {
@@ -41,7 +42,11 @@ typedef struct {
     float heard;             /* the last sample sent */
     float power;             /* mean square of the last milliseconds */
     float *curve_db;         /* (G): the envelope at this key and velocity */
-    double *phases, *turns;  /* (K): radians, and radians a sample, of this control period */
+    double *phases, *turns;  /* (K): of the partials, in turns, and turns a sample, of this control period */
+    double f0, stiffness;    /* what `turns` were computed from */
+    int audible;             /* partials below half the sample rate */
+    float noise[DRAWS];      /* normal variates of the samples from `noise_from` on */
+    int64_t noise_from;
     wavenet_state_t state;
 } voice_t;
 

@@ -9,6 +9,8 @@
 
 enum { WEIGHT_MAX = 127 };
 
+#define NO_CLASS -1e30f /* logit of what is only padding */
+
 static int padded(int count)
 {
     return (count + LANES - 1) / LANES * LANES;
@@ -211,6 +213,8 @@ static void pack(wavenet_t *network, const wavenet_tensors_t *tensors)
     memcpy(network->hidden_bias, tensors->head_hidden_bias, sizeof(float) * h);
     matrix_fill(&network->hidden, 0, tensors->head_hidden_weight, h, s, s, 1, skip_step, network->hidden_bias);
     memcpy(network->output_bias, tensors->head_output_bias, sizeof(float) * config->outputs);
+    for (int i = config->outputs; i < network->outputs_padded; i++)
+        network->output_bias[i] = NO_CLASS;
     matrix_fill(&network->output, 0, tensors->head_output_weight, config->outputs, h, h, 1, hidden_step,
                 network->output_bias);
 }

@@ -3,6 +3,7 @@
    The includer defines WIDTH (lanes in a vector), ACCUMULATORS (vectors of sums kept in registers at once; enough
    independent ones hide the latency of multiply-add), FASTEST (precisions, fastest first), KERNELS and KERNELS_NAME. */
 
+#include "draw.h"
 #include "limits.h"
 #include "product.h"
 
@@ -209,4 +210,4 @@ static void excite(const wavenet_t *network, wavenet_state_t *state, int samples
     state->excited_next = 0;
 }
 
-const kernels_t KERNELS = {KERNELS_NAME, FASTEST, condition, excite, step, stream, multiply};
+const kernels_t KERNELS = {KERNELS_NAME, FASTEST, condition, excite, step, draw, normals, phasors, stream, multiply};

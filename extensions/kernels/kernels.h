@@ -5,6 +5,8 @@
 
 #include "../wavenet.h"
 
+enum { DRAWS = 16 }; /* random numbers made at a time */
+
 typedef struct kernels {
     const char *name;
 
@@ -20,6 +22,16 @@ typedef struct kernels {
     /* One sample of 1..BATCH voices: reads sample or class_index and the next excited row; writes out.
        A voice's numbers are the same, bit for bit, whoever shares its batch. */
     void (*step)(const wavenet_t *network, wavenet_state_t *const *states, int count);
+
+    /* A class drawn from softmax(logits * scale) by a number within 0..1, or -1 when a logit is NaN or infinite;
+       logits are padded to LANES with numbers far below them. */
+    int (*draw)(const float *logits, int classes, float scale, float uniform);
+
+    /* Standard normal variates of the counters (from, high) to (from + DRAWS - 1, high). */
+    void (*normals)(uint64_t key, uint64_t from, uint64_t high, float *out);
+
+    /* Sines and cosines of `count` angles in turns. */
+    void (*phasors)(const double *turns, float *sines, float *cosines, int count);
 
     /* Limits of this machine, for the benchmark: read so many bytes (whole lines; 64-byte aligned) once as fast as can
        be; do `rounds` rounds of multiply-adds between registers and return how many multiply-adds a round has. */

@@ -12,6 +12,8 @@
 #include "kernels.h"
 #include "vectors.h"
 
+enum { TOGETHER = 4 }; /* operands whose sums share the registers */
+
 /* out = init + matrix times x. */
 typedef struct {
     float *out;
@@ -33,7 +35,7 @@ typedef struct {
 
 static INLINE void rows_float32(const block_t block, const operand_t *operands, const int vectors, const int count)
 {
-    vec even[BATCH * PANELS], odd[BATCH * PANELS];
+    vec even[TOGETHER * PANELS], odd[TOGETHER * PANELS];
     UNROLL for (int i = 0; i < count * vectors; i++) {
         even[i] = load(ROW(operands[i / vectors].init, i));
         odd[i] = splat(0.0f);
@@ -54,7 +56,7 @@ static INLINE void rows_float32(const block_t block, const operand_t *operands, 
 /* A lane holds the weights of an even column (low half) and an odd one: each is a float32 without its lower half. */
 static INLINE void rows_bfloat16(const block_t block, const operand_t *operands, const int vectors, const int count)
 {
-    vec even[BATCH * PANELS], odd[BATCH * PANELS];
+    vec even[TOGETHER * PANELS], odd[TOGETHER * PANELS];
     UNROLL for (int i = 0; i < count * vectors; i++) {
         even[i] = load(ROW(operands[i / vectors].init, i));
         odd[i] = splat(0.0f);
@@ -88,7 +90,7 @@ static INLINE ivec four_bytes(const char *p)
 static INLINE void rows_int8(const block_t block, const float *scale, const operand_t *operands, const int vectors,
                              const int count)
 {
-    ivec upper[BATCH * PANELS], lower[BATCH * PANELS];
+    ivec upper[TOGETHER * PANELS], lower[TOGETHER * PANELS];
     UNROLL for (int i = 0; i < count * vectors; i++)
         upper[i] = lower[i] = splat_int(0);
     const char *line = block.lines;
@@ -123,9 +125,9 @@ static INLINE void rows(const matrix_t *matrix, precision_t precision, const blo
         rows_int8(block, matrix->scale, operands, vectors, count);
 }
 
-/* `panels` interleaved panels from row `row` on, `most` vectors at a time. Returns where the next ones begin. */
-static INLINE const char *group_rows(const matrix_t *matrix, precision_t precision, const char *lines, int row,
-                                     const int panels, const operand_t *operands, const int count)
+/* The rows of `panels` interleaved panels, as many vectors at a time as the registers allow. */
+static INLINE void panel_rows(const matrix_t *matrix, precision_t precision, const char *lines, int row,
+                              const int panels, const operand_t *operands, const int count)
 {
     const int most = ACCUMULATORS / 2 / count, total = panels * (LANES / WIDTH);
     const int vectors = most >= 4 && total >= 4 ? 4 : most >= 2 && total >= 2 ? 2 : 1;
@@ -141,41 +143,32 @@ static INLINE const char *group_rows(const matrix_t *matrix, precision_t precisi
         block.lines += sizeof(vec);
         block.row += WIDTH;
     }
-    return lines + (size_t)panels * LINE_BYTES * matrix->line_count;
 }
 
-static INLINE void all_rows(const matrix_t *matrix, precision_t precision, const operand_t *operands, const int count)
+/* The same for any number of operands, TOGETHER at a time: what the first ones read is near when the next ones come. */
+static INLINE void group_rows(const matrix_t *matrix, precision_t precision, const char *lines, int row,
+                              const int panels, const operand_t *operands, int count)
 {
+    for (; count >= TOGETHER; count -= TOGETHER, operands += TOGETHER)
+        panel_rows(matrix, precision, lines, row, panels, operands, TOGETHER);
+    switch (count) {
+    case 1: panel_rows(matrix, precision, lines, row, panels, operands, 1); break;
+    case 2: panel_rows(matrix, precision, lines, row, panels, operands, 2); break;
+    case 3: panel_rows(matrix, precision, lines, row, panels, operands, 3); break;
+    }
+}
+
+static INLINE void product_in(precision_t precision, const matrix_t *matrix, const operand_t *operands, int count)
+{
+    const size_t panel_bytes = (size_t)matrix->line_count * LINE_BYTES;
     const char *lines = matrix->lines;
     int panel = 0;
-    for (; panel + PANELS <= matrix->panels; panel += PANELS)
-        lines = group_rows(matrix, precision, lines, panel * LANES, PANELS, operands, count);
+    for (; panel + PANELS <= matrix->panels; panel += PANELS, lines += PANELS * panel_bytes)
+        group_rows(matrix, precision, lines, panel * LANES, PANELS, operands, count);
     switch (matrix->panels - panel) {
     case 1: group_rows(matrix, precision, lines, panel * LANES, 1, operands, count); break;
     case 2: group_rows(matrix, precision, lines, panel * LANES, 2, operands, count); break;
     case 3: group_rows(matrix, precision, lines, panel * LANES, 3, operands, count); break;
-    }
-}
-
-#define TOGETHER (ACCUMULATORS / 2 < BATCH ? ACCUMULATORS / 2 : BATCH)
-
-static INLINE void product_in(precision_t precision, const matrix_t *matrix, const operand_t *operands, int count)
-{
-    for (; count > TOGETHER; count -= TOGETHER, operands += TOGETHER)
-        all_rows(matrix, precision, operands, TOGETHER);
-    switch (count) {
-    case 1: all_rows(matrix, precision, operands, 1); break;
-    case 2: all_rows(matrix, precision, operands, 2); break;
-    case 3: all_rows(matrix, precision, operands, 3); break;
-    case 4: all_rows(matrix, precision, operands, 4); break;
-#if ACCUMULATORS / 2 > 4
-    case 5: all_rows(matrix, precision, operands, 5); break;
-    case 6: all_rows(matrix, precision, operands, 6); break;
-#endif
-#if ACCUMULATORS / 2 > 6
-    case 7: all_rows(matrix, precision, operands, 7); break;
-    case 8: all_rows(matrix, precision, operands, 8); break;
-#endif
     }
 }
 
@@ -203,6 +196,16 @@ static INLINE void product(const matrix_t *matrix, const operand_t *operands, in
     }
 }
 
+/* Upper and lower byte by byte, to four upper ones and four lower ones. */
+static INLINE bytes_t regroup(shorts_t pairs)
+{
+#if defined(__clang__)
+    return __builtin_shufflevector((bytes_t)pairs, (bytes_t)pairs, GROUPED);
+#else
+    return __builtin_shuffle((bytes_t)pairs, (bytes_t){GROUPED});
+#endif
+}
+
 /* x from element `i` on as the products take it: float32; for int8, 14 bits in steps of 1 / scale above
    -ACTIVATION_ZERO, four columns' upper 7 bits, then their lower. */
 static INLINE void activate(char *out, int i, vec x, precision_t precision, float scale)
@@ -213,12 +216,8 @@ static INLINE void activate(char *out, int i, vec x, precision_t precision, floa
     }
     vec level = clamp(x * scale + (float)ACTIVATION_ZERO, 0.0f, (float)(ACTIVATION_ZERO + ACTIVATION_MAX));
     ivec bits = (ivec)(level + 12582912.0f) & 0x3fff; /* the nearest whole number, as in exponential() */
-    bytes_t upper = __builtin_convertvector(bits >> PLANE_BITS, bytes_t);
-    bytes_t lower = __builtin_convertvector(bits & ((1 << PLANE_BITS) - 1), bytes_t);
-    UNROLL for (int j = 0; j < WIDTH / 4; j++) {
-        memcpy(out + 2 * i + 8 * j, (const char *)&upper + 4 * j, 4);
-        memcpy(out + 2 * i + 8 * j + 4, (const char *)&lower + 4 * j, 4);
-    }
+    ivec pairs = bits >> PLANE_BITS | (bits & ((1 << PLANE_BITS) - 1)) << 8;
+    *(bytes_t *)(out + 2 * i) = regroup(__builtin_convertvector(pairs, shorts_t));
 }
 
 #endif

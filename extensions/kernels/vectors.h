@@ -14,7 +14,17 @@
 typedef float vec __attribute__((vector_size(4 * WIDTH), may_alias));
 typedef int32_t ivec __attribute__((vector_size(4 * WIDTH), may_alias));
 typedef int16_t svec __attribute__((vector_size(4 * WIDTH), may_alias));
-typedef uint8_t bytes_t __attribute__((vector_size(WIDTH), may_alias));
+typedef uint16_t shorts_t __attribute__((vector_size(2 * WIDTH), may_alias));
+typedef uint8_t bytes_t __attribute__((vector_size(2 * WIDTH), may_alias));
+
+#define FOUR_AND_FOUR(at) at, at + 2, at + 4, at + 6, at + 1, at + 3, at + 5, at + 7
+#if WIDTH == 16
+#define GROUPED FOUR_AND_FOUR(0), FOUR_AND_FOUR(8), FOUR_AND_FOUR(16), FOUR_AND_FOUR(24)
+#elif WIDTH == 8
+#define GROUPED FOUR_AND_FOUR(0), FOUR_AND_FOUR(8)
+#else
+#define GROUPED FOUR_AND_FOUR(0)
+#endif
 
 #define INLINE inline __attribute__((always_inline))
 #if defined(__clang__)

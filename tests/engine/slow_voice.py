@@ -35,8 +35,8 @@ def philox(key: int, low: int, high: int) -> list[int]:
 
 
 def normal(key: int, low: int, high: int) -> float:
-    """One standard normal variate by Box and Muller."""
-    u, v = ((word + 0.5) / 2**32 for word in philox(key, low, high)[:2])
+    """One standard normal variate by Box and Muller, of the upper 24 bits of two words."""
+    u, v = (((word >> 8) + 0.5) / 2**24 for word in philox(key, low, high)[:2])
     return math.sqrt(-2.0 * math.log(u)) * math.cos(2.0 * math.pi * v)
 
 
