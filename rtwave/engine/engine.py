@@ -82,7 +82,12 @@ class Engine:
         ]
         network = _engine.Network(weights, choose_instruction_set(instruction_set))
         self.instruction_set: str = network.instruction_set
-        self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, threads, seed)
+        try:
+            self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, threads, seed)
+        except MemoryError:
+            raise RtwaveError(
+                f"the system has no room for {voices} voices on {threads} threads; ask for fewer"
+            ) from None
         self._resampler = None
         if self.sample_rate != self.model_rate:
             from .._stream import Resampler

@@ -68,5 +68,9 @@ def test_a_planted_allocation_is_counted(objects, tmp_path):
     assert count_calls(objects, tmp_path, "2", "helper") > 0
 
 
-def test_thread_sanitizer_finds_no_race_in_the_engine(tmp_path):
-    sources = [ALLOCATIONS, *(EXTENSIONS / source for source in SOURCES)]
+def test_thread_sanitizer_finds_no_race_between_the_renderer_and_its_helpers(objects, tmp_path):
+    kernels = [built for source, built in objects.items() if source.startswith("kernels/")]
+    sources = [EXTENSIONS / source for source in SOURCES if not source.startswith("kernels/")]
+    wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
+    result = run_under_thread_sanitizer(tmp_path, [ALLOCATIONS, *sources, *kernels], *wraps, arguments=["3"])
+    assert (result.returncode, result.stderr) == (0, "")
