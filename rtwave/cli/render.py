@@ -21,6 +21,7 @@ def render(
     transpose: options.TransposeOption = None,
     channel: options.ChannelOption = None,
     sample_rate: Annotated[int | None, typer.Option(help="In Hz.  [default: the preset's own]")] = None,
+    precision: options.PrecisionOption = None,
     tail: options.TailOption = DEFAULT_TAIL_S,
 ) -> None:
     """Render a MIDI file to a sound file: the same samples as play.
@@ -47,6 +48,7 @@ def render(
             transpose=transpose,
             channel=options.channel_index(channel),
             sample_rate=sample_rate,
+            precision=precision,
             tail_s=tail,
             progress=advance,
         )

@@ -28,7 +28,13 @@ class Performance:
         playing = preset.playing
         voices = playing.polyphony if settings.voices is None else settings.voices
         self.preset = preset
-        self.engine = Engine(preset, voices=voices, seed=settings.seed or 0, sample_rate=settings.sample_rate)
+        self.engine = Engine(
+            preset,
+            voices=voices,
+            seed=settings.seed or 0,
+            precision=settings.precision or "auto",
+            sample_rate=settings.sample_rate,
+        )
         self.settings = msgspec.structs.replace(
             settings,
             preset=_findable(preset.folder),
@@ -38,6 +44,7 @@ class Performance:
             gain_db=playing.gain_db,
             transpose=settings.transpose or 0,
             sample_rate=self.engine.sample_rate,
+            precision=self.engine.precision,
         )
         self.performer = Performer(
             temperature=playing.temperature,

@@ -143,21 +143,24 @@ def test_an_unknown_precision_is_told():
 
 
 @pytest.mark.parametrize("size", ODD_SIZES)
-def test_ranges_are_the_largest_activations_of_the_plain_network(size, monkeypatch):
+def test_ranges_are_the_largest_activations_of_the_plain_network(size):
     """What the int8 oracle rounds is looked at as it goes by, in a network that rounds nothing."""
     weights = network(**ODD_SIZES[size])
-    given = inputs(weights.config, 60)
-    found = activation_ranges(weights, *given)
-    seen = []
-    monkeypatch.setattr("rtwave.wavenet.reference._held", lambda x, step: seen.append(np.abs(x).max()) or x)
-    reference, rows = ReferenceWaveNet(weights), []
+    given, layers = inputs(weights.config, 60), len(weights.config.dilations)
+    seen, rows = [], []
+
+    class Watched(ReferenceWaveNet):
+        def _held(self, x, step):
+            seen.append(np.abs(x).max())
+            return x
+
+    reference = Watched(weights)
     for sample, c, e in zip(given[0], given[1].T, given[2].T, strict=True):
         seen.clear()
         reference.step(sample, c, e)
-        layers = len(weights.config.dilations)
         rows.append([*seen[: 2 * layers : 2], *seen[2 * layers :]])  # every other one is a gate's
+    found, expected = activation_ranges(weights, *given), np.max(rows, axis=0)
     assert (found.dtype, found.shape) == (np.float32, (layers + 2,))
-    expected = np.max(rows, axis=0)
     np.testing.assert_allclose(found[: len(expected)], expected, rtol=1e-4)
 
 
