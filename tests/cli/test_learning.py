@@ -174,6 +174,14 @@ def test_train_says_which_recordings_are_too_short_and_that_none_is_held_out(rec
     assert "left out 1 recordings, shorter than a segment of --length: pluck_E4.wav" in trained.stdout
     assert "no recording is held out" in trained.stdout
     assert "nan" not in trained.stdout
+    evaluated = rtwave("evaluate", "run", folder=tmp_path)
+    assert (evaluated.returncode, evaluated.stdout) == (1, "")
+    assert evaluated.stderr == f"rtwave: {tmp_path / 'corpus'}: no recording is held out, so nothing can be judged\n"
+    exported = rtwave("export", "run", "--out", "preset", folder=tmp_path)
+    assert (exported.returncode, "bits" in exported.stdout) == (0, False)
+    preset = load_preset(tmp_path / "preset")
+    assert (preset.precision, Engine(preset).precision) == ({}, "float32")
+    assert Engine(preset, precision="int8").render(100).shape == (100,)
 
 
 @pytest.mark.parametrize(
