@@ -81,7 +81,7 @@ class BuildPackage(build_py):
 setup(
     ext_modules=cythonize(
         [
-            extension("_engine", "engine.c", "voice.c", "wavenet.c", "kernels/kernels.c"),
+            extension("_engine", "engine.c", "ensemble.c", "workers.c", "voice.c", "wavenet.c", "kernels/kernels.c"),
             extension("_stream", "stream.c", "resampler.c"),
         ],
         language_level=3,

@@ -101,7 +101,7 @@ cdef extern from "engine.h":
         const float *temperature
     ctypedef struct engine_counters_t:
         int64_t faults, stolen_voices, dropped_commands, dropped_echoes, notes
-    engine_t *engine_create(const wavenet_t *, const instrument_t *, const control_range_t *, int, uint64_t)
+    engine_t *engine_create(const wavenet_t *, const instrument_t *, const control_range_t *, int, int, uint64_t)
     void engine_destroy(engine_t *)
     void engine_render(engine_t *, float *, int) noexcept nogil
     bint engine_push(engine_t *, const command_t *, int)
@@ -110,6 +110,10 @@ cdef extern from "engine.h":
     int64_t engine_frame(const engine_t *)
     int engine_active_voices(const engine_t *)
     engine_counters_t engine_counters(const engine_t *)
+
+
+cdef extern from "realtime.h":
+    int64_t clock_now_ns() noexcept nogil
 
 
 cdef extern from "conditioning.h":
@@ -325,7 +329,7 @@ cdef class NativeEngine:
     cdef readonly Network network
     cdef object pushing, taking, rendering
 
-    def __cinit__(self, Network network, instrument, list controls, int voices, uint64_t seed):
+    def __cinit__(self, Network network, instrument, list controls, int voices, int threads, uint64_t seed):
         """`controls`: (low, high, value) of each in the order of control_t; `instrument`: an Instrument."""
         cdef instrument_t tables
         cdef control_range_t ranges[CONTROLS]
@@ -345,7 +349,7 @@ cdef class NativeEngine:
         tables.temperature = _pointer(arrays["temperature"], keep)
         self.network = network
         self.pushing, self.taking, self.rendering = threading.Lock(), threading.Lock(), threading.Lock()
-        self.handle = engine_create(network.handle, &tables, ranges, voices, seed)
+        self.handle = engine_create(network.handle, &tables, ranges, voices, threads, seed)
         if self.handle == NULL:
             raise MemoryError
 
@@ -407,6 +411,25 @@ cdef class NativeEngine:
                 count = min(8192, frames - start)
                 with nogil:
                     engine_render(self.handle, &out[start], <int>count)
+                PyErr_CheckSignals()
+        return result
+
+    def time_blocks(self, Py_ssize_t count, int frames):
+        """Render `count` blocks of `frames` samples (at least one each); returns what each took, int64 ns (count,).
+
+        The clock is read natively, around the rendering alone.
+        """
+        cdef float[::1] out = np.empty(frames, np.float32)
+        cdef int64_t start
+        cdef Py_ssize_t i
+        result = np.empty(count, np.int64)
+        cdef int64_t[::1] times = result
+        with self.rendering:
+            for i in range(count):
+                with nogil:
+                    start = clock_now_ns()
+                    engine_render(self.handle, &out[0], frames)
+                    times[i] = clock_now_ns() - start
                 PyErr_CheckSignals()
         return result
 

@@ -7,11 +7,11 @@
 
 #include "denormals.h"
 #include "conditioning.h"
+#include "ensemble.h"
 #include "kernels/kernels.h"
 #include "memory.h"
 #include "queue.h"
 #include "schedule.h"
-#include "voice.h"
 
 enum { SPARE_VOICES = 4 };
 
@@ -28,14 +28,14 @@ struct engine {
     setting_t setting;
     control_range_t ranges[CONTROLS];
     wavenet_state_t primed; /* has heard silence: what every note starts from */
-    voice_t *voices;
-    int polyphony, slots; /* notes at once; and with those fading away */
+    ensemble_t ensemble;    /* slots for those fading away, too */
+    int polyphony;          /* notes at once */
     schedule_t schedule;
     float gain, gain_smoothing;
     float residue, residue_decay; /* where voices stood that lost their slot in mid-fade: it dies away, or it would click */
     float *tables; /* the instrument's, copied */
     int64_t now;   /* the renderer's own frame */
-    _Atomic int64_t frame, faults, stolen_voices, dropped_commands, dropped_echoes, notes;
+    _Atomic int64_t frame, stolen_voices, dropped_commands, dropped_echoes, notes;
     _Atomic int active_voices;
 };
 
@@ -75,17 +75,15 @@ static bool copy_instrument(engine_t *engine, const instrument_t *from, int part
     return true;
 }
 
-static bool create_voices(engine_t *engine, int voices)
+static bool create_voices(engine_t *engine, int voices, int threads)
 {
+    const setting_t *setting = &engine->setting;
     engine->polyphony = voices;
-    engine->voices = calloc(voices + SPARE_VOICES, sizeof(voice_t));
-    if (!engine->voices || !wavenet_state_create(engine->setting.network, &engine->primed))
+    if (!wavenet_state_create(setting->network, &engine->primed)
+        || !ensemble_create(&engine->ensemble, setting, voices + SPARE_VOICES, threads))
         return false;
-    while (engine->slots < voices + SPARE_VOICES)
-        if (!voice_create(&engine->voices[engine->slots++], &engine->setting))
-            return false;
     denormals_t mode = denormals_flush();
-    wavenet_prime(engine->setting.network, &engine->primed);
+    wavenet_prime(setting->network, &engine->primed);
     denormals_restore(mode);
     return true;
 }
@@ -102,7 +100,7 @@ static float target_gain(const engine_t *engine)
 }
 
 engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument,
-                        const control_range_t controls[CONTROLS], int voices, uint64_t seed)
+                        const control_range_t controls[CONTROLS], int voices, int threads, uint64_t seed)
 {
     engine_t *engine = memory_allocate(sizeof *engine);
     if (!engine)
@@ -121,7 +119,8 @@ engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument
     engine->residue_decay = expf(-1.0f / (float)(RESIDUE_DECAY_S * network->config.sample_rate));
     if (!queue_create(&engine->commands, sizeof(command_t), QUEUE_CAPACITY)
         || !queue_create(&engine->echoes, sizeof(echo_t), QUEUE_CAPACITY)
-        || !copy_instrument(engine, instrument, network->config.partials) || !create_voices(engine, voices)) {
+        || !copy_instrument(engine, instrument, network->config.partials)
+        || !create_voices(engine, voices, threads)) {
         engine_destroy(engine);
         return NULL;
     }
@@ -132,10 +131,8 @@ void engine_destroy(engine_t *engine)
 {
     if (!engine)
         return;
-    for (int i = 0; i < engine->slots; i++)
-        voice_destroy(&engine->voices[i]);
+    ensemble_destroy(&engine->ensemble);
     wavenet_state_destroy(&engine->primed);
-    free(engine->voices);
     free(engine->tables);
     queue_destroy(&engine->commands);
     queue_destroy(&engine->echoes);
@@ -148,8 +145,8 @@ void engine_destroy(engine_t *engine)
 static voice_t *least_missed(engine_t *engine)
 {
     voice_t *least = NULL;
-    for (int i = 0; i < engine->slots; i++) {
-        voice_t *voice = &engine->voices[i];
+    for (int i = 0; i < engine->ensemble.slots; i++) {
+        voice_t *voice = &engine->ensemble.voices[i];
         if (!voice_sounds(voice))
             continue;
         if (!least)
@@ -167,8 +164,8 @@ static voice_t *least_missed(engine_t *engine)
 static int sounding(const engine_t *engine)
 {
     int count = 0;
-    for (int i = 0; i < engine->slots; i++)
-        count += voice_sounds(&engine->voices[i]);
+    for (int i = 0; i < engine->ensemble.slots; i++)
+        count += voice_sounds(&engine->ensemble.voices[i]);
     return count;
 }
 
@@ -176,8 +173,8 @@ static int sounding(const engine_t *engine)
 static voice_t *free_slot(engine_t *engine)
 {
     voice_t *nearest = NULL;
-    for (int i = 0; i < engine->slots; i++) {
-        voice_t *voice = &engine->voices[i];
+    for (int i = 0; i < engine->ensemble.slots; i++) {
+        voice_t *voice = &engine->ensemble.voices[i];
         if (voice->phase == VOICE_IDLE)
             return voice;
         if (!voice_sounds(voice)
@@ -191,10 +188,10 @@ static voice_t *free_slot(engine_t *engine)
 static void note_on(engine_t *engine, int note, int velocity)
 {
     const setting_t *setting = &engine->setting;
-    for (int i = 0; i < engine->slots; i++)
-        if (voice_sounds(&engine->voices[i]) && engine->voices[i].key == note) {
-            voice_release(&engine->voices[i]);
-            voice_fade(&engine->voices[i], setting, STRIKE_FADE_S);
+    for (int i = 0; i < engine->ensemble.slots; i++)
+        if (voice_sounds(&engine->ensemble.voices[i]) && engine->ensemble.voices[i].key == note) {
+            voice_release(&engine->ensemble.voices[i]);
+            voice_fade(&engine->ensemble.voices[i], setting, STRIKE_FADE_S);
         }
     if (sounding(engine) >= engine->polyphony) {
         voice_fade(least_missed(engine), setting, STEAL_FADE_S);
@@ -207,9 +204,9 @@ static void note_on(engine_t *engine, int note, int velocity)
 
 static void note_off(engine_t *engine, int note)
 {
-    for (int i = 0; i < engine->slots; i++)
-        if (note < 0 || engine->voices[i].key == note)
-            voice_release(&engine->voices[i]);
+    for (int i = 0; i < engine->ensemble.slots; i++)
+        if (note < 0 || engine->ensemble.voices[i].key == note)
+            voice_release(&engine->ensemble.voices[i]);
 }
 
 static void set_control(engine_t *engine, int id, float value)
@@ -220,8 +217,8 @@ static void set_control(engine_t *engine, int id, float value)
     engine->setting.controls[id] = fminf(fmaxf(value, range->low), range->high);
     if (id == CONTROL_TEMPERATURE || id == CONTROL_GAIN_DB || id == CONTROL_VOLUME)
         return;
-    for (int i = 0; i < engine->slots; i++)
-        voice_touch(&engine->voices[i]);
+    for (int i = 0; i < engine->ensemble.slots; i++)
+        voice_touch(&engine->ensemble.voices[i]);
 }
 
 static int clamp_to(int value, int low, int high)
@@ -242,8 +239,8 @@ static void apply(engine_t *engine, const command_t *command)
         break;
     case COMMAND_ALL_NOTES_OFF: note_off(engine, -1); break;
     case COMMAND_ALL_SOUND_OFF:
-        for (int i = 0; i < engine->slots; i++)
-            voice_fade(&engine->voices[i], &engine->setting, STEAL_FADE_S);
+        for (int i = 0; i < engine->ensemble.slots; i++)
+            voice_fade(&engine->ensemble.voices[i], &engine->setting, STEAL_FADE_S);
         break;
     }
     echo_t echo = {command->tag, engine->now};
@@ -277,45 +274,30 @@ bool engine_take_echo(engine_t *engine, echo_t *echo)
 
 /* --- rendering ---------------------------------------------------------------------------------------------- */
 
-/* One sample of every voice that is not idle, summed in the order of the slots. */
-static float next_sample(engine_t *engine)
-{
-    const setting_t *setting = &engine->setting;
-    voice_t *active[BATCH];
-    wavenet_state_t *states[BATCH];
-    float sum = 0.0f;
-    for (int slot = 0; slot < engine->slots;) {
-        int count = 0;
-        for (; slot < engine->slots && count < BATCH; slot++) {
-            voice_t *voice = &engine->voices[slot];
-            if (voice->phase == VOICE_FAULTED)
-                sum += voice_finish(voice, setting, &(bool){false});
-            else if (voice->phase != VOICE_IDLE)
-                active[count++] = voice;
-        }
-        for (int n = 0; n < count; n++) {
-            voice_prepare(active[n], setting);
-            states[n] = &active[n]->state;
-        }
-        if (count)
-            setting->network->kernels->step(setting->network, states, count);
-        for (int n = 0; n < count; n++) {
-            bool fault = false;
-            sum += voice_finish(active[n], setting, &fault);
-            if (fault)
-                count_up(&engine->faults, 1);
-        }
-    }
-    float residue = engine->residue * engine->residue_decay;
-    engine->residue = fabsf(residue) > RESIDUE_FLOOR ? residue : 0.0f;
-    return sum + engine->residue;
-}
-
 /* Linear to KNEE, then bent so that full scale is never passed. */
 static float soft_knee(float x)
 {
     float size = fabsf(x);
     return size <= KNEE ? x : copysignf(KNEE + (1.0f - KNEE) * tanhf((size - KNEE) / (1.0f - KNEE)), x);
+}
+
+/* From the voices' sum to what is heard. */
+static void finish(engine_t *engine, float target, float *out, int frames)
+{
+    for (int i = 0; i < frames; i++) {
+        float residue = engine->residue * engine->residue_decay;
+        engine->residue = fabsf(residue) > RESIDUE_FLOOR ? residue : 0.0f;
+        engine->gain += engine->gain_smoothing * (target - engine->gain);
+        out[i] = soft_knee(engine->gain * (out[i] + engine->residue));
+    }
+}
+
+/* Frames until the next command. */
+static int chunk_frames(const engine_t *engine, int frames)
+{
+    int64_t quiet = schedule_next(&engine->schedule) - engine->now;
+    int most = frames < CHUNK_FRAMES ? frames : CHUNK_FRAMES;
+    return quiet < most ? (int)quiet : most;
 }
 
 void engine_render(engine_t *engine, float *out, int frames)
@@ -324,15 +306,16 @@ void engine_render(engine_t *engine, float *out, int frames)
     command_t command;
     collect(engine);
     float target = target_gain(engine);
-    for (int i = 0; i < frames; i++) {
+    for (int done = 0, chunk; done < frames; done += chunk) {
         while (schedule_take(&engine->schedule, engine->now, &command)) {
             apply(engine, &command);
             collect(engine); /* a full schedule has room again */
             target = target_gain(engine);
         }
-        engine->gain += engine->gain_smoothing * (target - engine->gain);
-        out[i] = soft_knee(engine->gain * next_sample(engine));
-        engine->now++;
+        chunk = chunk_frames(engine, frames - done);
+        ensemble_render(&engine->ensemble, out + done, chunk);
+        finish(engine, target, out + done, chunk);
+        engine->now += chunk;
     }
     atomic_store_explicit(&engine->active_voices, sounding(engine), memory_order_relaxed);
     atomic_store_explicit(&engine->frame, engine->now, memory_order_release);
@@ -359,7 +342,7 @@ int engine_active_voices(const engine_t *engine)
 engine_counters_t engine_counters(const engine_t *engine)
 {
     return (engine_counters_t){
-        .faults = atomic_load_explicit(&engine->faults, memory_order_relaxed),
+        .faults = atomic_load_explicit(&engine->ensemble.faults, memory_order_relaxed),
         .stolen_voices = atomic_load_explicit(&engine->stolen_voices, memory_order_relaxed),
         .dropped_commands = atomic_load_explicit(&engine->dropped_commands, memory_order_relaxed),
         .dropped_echoes = atomic_load_explicit(&engine->dropped_echoes, memory_order_relaxed),

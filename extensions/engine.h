@@ -1,7 +1,9 @@
 /* The engine: voices of one network, a command queue in, samples out.
 
    Threads: one renders (engine_render), one at a time pushes, one at a time takes echoes; they may be three different
-   threads. Everything is allocated by engine_create; engine_render allocates nothing, locks nothing, calls no system. */
+   threads. Helpers that the engine starts share the voices with the one that renders, a chunk of frames at a time.
+   Everything is allocated by engine_create; engine_render allocates nothing and locks nothing, and calls the system
+   only to wake a helper that sleeps. */
 
 #ifndef RTWAVE_ENGINE_H
 #define RTWAVE_ENGINE_H
@@ -79,9 +81,10 @@ typedef struct {
 
 typedef struct engine engine_t;
 
-/* NULL when memory is out. Borrows `network` for its lifetime; copies all else. */
+/* NULL when memory is out or a thread cannot be had. Borrows `network` for its lifetime; copies all else.
+   `threads`: that share the rendering, the renderer among them; their number does not change a bit of the output. */
 engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument,
-                        const control_range_t controls[CONTROLS], int voices, uint64_t seed);
+                        const control_range_t controls[CONTROLS], int voices, int threads, uint64_t seed);
 void engine_destroy(engine_t *engine);
 
 /* Renderer: the next `frames` samples at the model's rate, mono, within -1..1. */

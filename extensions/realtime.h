@@ -1,4 +1,4 @@
-/* What differs from one system to the next: clock, semaphore, thread priority, memory locks. */
+/* What differs from one system to the next: clock, semaphore, threads and their priority, memory locks. */
 #ifndef RTWAVE_REALTIME_H
 #define RTWAVE_REALTIME_H
 
@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #endif
 #if defined(__APPLE__)
 #include <dispatch/dispatch.h>
@@ -21,7 +22,6 @@
 #elif defined(__linux__)
 #include <semaphore.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 /* Clock: monotonic nanoseconds, and a sleep until such a moment. */
@@ -90,6 +90,29 @@ static inline void doorbell_wait(doorbell_t *bell) {
 }
 #endif
 
+/* Threads, whose bodies are written THREAD_BODY(name, argument) and return 0; and processes, for a fork has no threads. */
+
+#if defined(_WIN32)
+#define THREAD_BODY(name, argument) DWORD WINAPI name(void *argument)
+typedef HANDLE thread_t;
+static inline int thread_start(thread_t *thread, LPTHREAD_START_ROUTINE body, void *argument) {
+    return (*thread = CreateThread(NULL, 0, body, argument, 0, NULL)) != NULL;
+}
+static inline void thread_join(thread_t thread) {
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+}
+static inline int64_t process_id(void) { return GetCurrentProcessId(); }
+#else
+#define THREAD_BODY(name, argument) void *name(void *argument)
+typedef pthread_t thread_t;
+static inline int thread_start(thread_t *thread, void *(*body)(void *), void *argument) {
+    return pthread_create(thread, NULL, body, argument) == 0;
+}
+static inline void thread_join(thread_t thread) { pthread_join(thread, NULL); }
+static inline int64_t process_id(void) { return getpid(); }
+#endif
+
 /* Priority of the calling thread: the first of these that the system grants. */
 
 enum { PRIORITY_NORMAL, PRIORITY_RAISED, PRIORITY_REALTIME };
@@ -111,6 +134,42 @@ static inline int thread_raise_priority(void) {
         return PRIORITY_RAISED;
 #endif
     return PRIORITY_NORMAL;
+#endif
+}
+
+/* Priority of the calling thread as one number, for another to take on: of a real-time policy, or below 256. */
+
+static inline int thread_priority(void) {
+#if defined(_WIN32)
+    return GetThreadPriority(GetCurrentThread());
+#else
+    struct sched_param realtime;
+    int policy;
+    if (pthread_getschedparam(pthread_self(), &policy, &realtime) == 0 && (policy == SCHED_FIFO || policy == SCHED_RR))
+        return policy * 256 + realtime.sched_priority;
+#if defined(__APPLE__)
+    return qos_class_self();
+#else
+    return getpriority(PRIO_PROCESS, 0); /* of the thread alone on Linux */
+#endif
+#endif
+}
+
+static inline void thread_set_priority(int priority) {
+#if defined(_WIN32)
+    SetThreadPriority(GetCurrentThread(), priority);
+#else
+    struct sched_param param = {.sched_priority = priority < 256 ? 0 : priority % 256};
+    if (priority >= 256) {
+        pthread_setschedparam(pthread_self(), priority / 256, &param);
+        return;
+    }
+    pthread_setschedparam(pthread_self(), SCHED_OTHER, &param);
+#if defined(__APPLE__)
+    pthread_set_qos_class_self_np((qos_class_t)priority, 0);
+#else
+    setpriority(PRIO_PROCESS, 0, priority);
+#endif
 #endif
 }
 

@@ -36,10 +36,16 @@ static inline void schedule_add(schedule_t *schedule, const command_t *command)
     schedule->slots[hole] = added;
 }
 
+/* The earliest command's frame; INT64_MAX when there is none. */
+static inline int64_t schedule_next(const schedule_t *schedule)
+{
+    return schedule->count ? schedule->slots[0].command.at : INT64_MAX;
+}
+
 /* Take the earliest command if its frame has come. */
 static inline bool schedule_take(schedule_t *schedule, int64_t frame, command_t *command)
 {
-    if (schedule->count == 0 || schedule->slots[0].command.at > frame)
+    if (schedule_next(schedule) > frame)
         return false;
     *command = schedule->slots[0].command;
     scheduled_t last = schedule->slots[--schedule->count];

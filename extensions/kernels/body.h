@@ -16,7 +16,7 @@ static INLINE void product(const matrix_t *matrix, const operand_t *operands, in
     case BFLOAT16: product_bfloat16(matrix, operands, count); break;
     case INT8:
 #if TILES
-        if (count >= TILED_FROM) {
+        if (count * matrix->line_count >= TILED_FROM && count > 2) {
             product_tiles(matrix, operands, count);
             break;
         }

@@ -9,7 +9,7 @@
 enum {
     TILE_LINES = 16,   /* lines of weights in a full tile, and so columns / 4 */
     TILE_BYTES = 1024,
-    TILED_FROM = 3,    /* operands; fewer are faster by vectors */
+    TILED_FROM = 40,   /* operands times lines; less is faster by vectors */
     MOST_TILES = 64,   /* 4096 columns */
 };
 

@@ -1,4 +1,4 @@
-"""`rtwave bench`: how many voices play in real time on this machine."""
+"""`rtwave bench`: how fast a network steps, beside what this machine allows."""
 
 from typing import Annotated
 
@@ -13,15 +13,18 @@ def bench(
     preset: options.PresetOption = None,
     model: Annotated[str | None, typer.Option(help="A random network instead.", metavar="LAYERSxRESIDUALxSKIP")] = None,
     voices: Annotated[int, typer.Option(help="Notes held while timing, 1 to 128.")] = 4,
-    instruction_set: Annotated[str, typer.Option(help="auto, portable, avx2, avx512 or neon.")] = "auto",
+    threads: options.ThreadsOption = 1,
+    precision: options.PrecisionOption = None,
+    instruction_set: options.InstructionSetOption = "auto",
     seconds: Annotated[float, typer.Option(help="Seconds of music to time.", metavar="S")] = 2.0,
     json: options.JsonOption = False,
 ) -> None:
-    """Measure how fast a network steps on one core; its output is first checked against the reference.
+    """Measure how fast a network steps and how fast this machine could; its output is first checked.
 
     \b
-    Example:
+    Examples:
       rtwave bench --preset piano --json
+      rtwave bench --model 20x64x256 --precision int8 --voices 1
     """
     from ..engine.bench import measure, random_model
     from ..presets import load_preset
@@ -29,16 +32,24 @@ def bench(
     if preset and model:
         raise RtwaveError("--preset and --model are both given, expected one of them")
     name = model or preset or "piano"
-    weights = random_model(model) if model else load_preset(name).weights
-    report = measure(weights, name, voices, instruction_set, seconds)
+    network = random_model(model) if model else load_preset(name)
+    report = measure(network, name, voices, instruction_set, precision or "auto", threads, seconds)
     if json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
         return
-    step = report.step_us
+    step, on_threads = report.step_us, _count(report.threads, "thread")
     print(f"{report.machine}\n")
     print(f"model           {report.model}, {report.sample_rate} Hz, {report.precision}, {report.instruction_set}")
     print(f"check           equals the reference to {report.error:.1e}")
-    print(f"speed           {report.samples_per_second:,.0f} samples/s over {report.voices} voices")
-    print(f"                {report.times_real_time:.2f} times real time")
+    print(f"limit           {report.roofline_samples_per_second:,.0f} samples/s on {on_threads}:", end=" ")
+    print(f"{report.weight_bytes / 1e6:.2f} MB a step at {report.streaming_gb_per_s:.0f} GB/s,", end=" ")
+    print(f"{report.multiply_adds_per_s / 1e9:.0f} G multiply-adds/s, per core")
+    print(f"reached         {report.samples_per_second:,.0f} samples/s over {_count(report.voices, 'voice')},", end=" ")
+    print(f"each {report.times_real_time:.2f} times real time")
+    print(f"ratio           {report.roofline_fraction:.1%} of the limit")
     print(f"one sample      {step.p50:.1f} us (p50), {step.p99:.1f} us (p99), {step.max:.1f} us (max)")
-    print(f"in real time    {report.voices_in_real_time} voices on one core")
+    print(f"in real time    {_count(report.voices_in_real_time, 'voice')} on {on_threads}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -15,6 +15,10 @@ GainOption = Annotated[
     float | None, typer.Option("--gain-db", help="Gain in dB, -60 to 12.  [default: the preset's]", metavar="DB")
 ]
 VoicesOption = Annotated[int | None, typer.Option(help="Notes at once.  [default: the preset's]")]
+ThreadsOption = Annotated[
+    int,
+    typer.Option(help="Processor cores that share the voices, from two voices on; it changes no sample.", metavar="N"),
+]
 TransposeOption = Annotated[int | None, typer.Option(help="Semitones up, or down if negative.  [default: 0]")]
 ChannelOption = Annotated[int | None, typer.Option(help="MIDI channel, 1 to 16.  [default: all]")]
 TailOption = Annotated[float, typer.Option(help="Seconds that the last notes may ring out.", metavar="S")]

@@ -24,6 +24,7 @@ def play(
     channel: options.ChannelOption = None,
     transpose: options.TransposeOption = None,
     voices: options.VoicesOption = None,
+    threads: options.ThreadsOption = 1,
     temperature: options.TemperatureOption = None,
     gain_db: options.GainOption = None,
     seed: options.SeedOption = None,
@@ -59,7 +60,7 @@ def play(
         precision=precision,
     )
     score = read_score(midi_file) if midi_file else None
-    performance = Performance(combine(settings, score and score.settings))
+    performance = Performance(combine(settings, score and score.settings), threads)
     if demo:
         score = read_score(_demo(performance.preset))
     # whatever may be refused comes before the stream, which overwrites an earlier recording

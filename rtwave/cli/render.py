@@ -18,6 +18,7 @@ def render(
     temperature: options.TemperatureOption = None,
     gain_db: options.GainOption = None,
     voices: options.VoicesOption = None,
+    threads: options.ThreadsOption = 1,
     transpose: options.TransposeOption = None,
     channel: options.ChannelOption = None,
     sample_rate: Annotated[int | None, typer.Option(help="In Hz.  [default: the preset's own]")] = None,
@@ -50,6 +51,7 @@ def render(
             sample_rate=sample_rate,
             precision=precision,
             tail_s=tail,
+            threads=threads,
             progress=advance,
         )
     print(f"wrote {output}", file=sys.stderr)

@@ -156,7 +156,8 @@ class Session:
         """Say once that the sound broke up; returns whether it has been said."""
         if starved_frames and not told:
             self._status.note(
-                "the sound broke up: this computer is too busy for what is played; try --voices N or --latency-ms"
+                "the sound broke up: this computer is too busy for what is played; "
+                "try --threads 2, --voices N or --latency-ms"
             )
         return told or starved_frames > 0
 

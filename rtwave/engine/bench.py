@@ -1,12 +1,15 @@
-"""How fast the engine steps on this machine; its output is checked against the reference before it is timed."""
+"""How fast the engine steps, beside how fast this machine could; the output is checked before anything is timed."""
 
 import dataclasses
+import math
 import os
 import platform
 import re
 import reprlib
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -14,19 +17,47 @@ import numpy as np
 from ..errors import RtwaveError
 from ..wavenet.config import MAX_LAYERS, WaveNetConfig
 from ..wavenet.instrument import Instrument
+from ..wavenet.precision import activation_ranges
 from ..wavenet.reference import ReferenceWaveNet
-from ..wavenet.weights import Weights
+from ..wavenet.weights import Weights, tensor_shapes
 from .engine import Engine
+from .roofline import Rates, roofline
+
+if TYPE_CHECKING:
+    from ..presets import Preset
+
+MAX_VOICES = 128
+"""One voice a key is all there is."""
 
 BLOCK_FRAMES = 32
-TOLERANCE = 1e-4
-CHECKED_FRAMES = 300
+ROUNDS = 8
 SEARCH_S = 0.25
 """Music rendered for each voice count that is tried."""
 
+MAX_WEIGHTS_MB = 256
+"""Of a random network in float32: far more than any core streams in the time of a sample."""
+
+CHECKED_FRAMES = 600
+"""Beyond the longest dilation of a random network, so that every ring has turned."""
+
+TOLERANCE = {"float32": 1e-4, "bfloat16": 1e-4, "int8": 3e-3}
+"""Largest difference from the reference of the same precision, relative to the largest output.
+
+int8: sums are exact, but an activation half-way between two steps may be rounded up here and down there, where float32
+and float64 differ in the last place. That step moves others across their own borders, so that within a few layers the
+two copies' roundings have nothing to do with each other: each is as near the truth as the other, and they lie apart by
+the rounding's own noise: at most 0.0007 on networks of 1 to 256 layers, 0.0016 where ranges are three times what the
+check's inputs fill. Weights that were not rounded at all would lie 0.005 to 0.02 away.
+"""
+
 
 class StepTimes(msgspec.Struct, frozen=True):
-    """Microseconds for one sample of all voices, over blocks of 32 samples."""
+    """Microseconds for one sample of all voices.
+
+    One thread: each sample is rendered and timed alone, so that what comes once a control period shows; all notes were
+    struck together, so for every voice it comes at the same sample. More threads are given blocks of 32 samples, as
+    they are in use, and a block's time is divided by 32.
+    """
 
     p50: float
     p99: float
@@ -34,10 +65,12 @@ class StepTimes(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was measured; speeds go by the median block, so that a busy machine's other work does not count.
+    """What was measured; speeds go by the median block of 32 samples: one interrupted now and then does not count.
 
-    `samples_per_second` counts every voice's samples; `times_real_time` is that of all voices together;
-    `voices_in_real_time`: the largest voice count that renders no slower than it sounds, on one core.
+    `samples_per_second` and `roofline_samples_per_second` count every voice's samples, `times_real_time` is each
+    voice's own; `roofline_fraction`: the former over the limit of roofline.py, which follows from `weight_bytes`,
+    read at `streaming_gb_per_s`, and `multiply_adds_per_s`, both of one core and measured in turn with the engine.
+    `voices_in_real_time`: the largest voice count that renders no slower than it sounds, on that many threads.
     `error`: largest difference from the reference, teacher-forced, relative to the largest output.
     """
 
@@ -49,6 +82,11 @@ class Report(msgspec.Struct, frozen=True):
     sample_rate: int
     samples_per_second: float
     times_real_time: float
+    roofline_samples_per_second: float
+    roofline_fraction: float
+    weight_bytes: int
+    streaming_gb_per_s: float
+    multiply_adds_per_s: float
     step_us: StepTimes
     voices_in_real_time: int
     error: float
@@ -56,76 +94,98 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def random_model(size: str) -> Weights:
-    """A quiet random network of `size` "LxRxS": layers (dilations 1…128 and again), residual and skip channels.
+    """A random network of `size` "LxRxS": layers (dilations 1…512 and again), residual and skip channels.
 
-    Its head has 2 S channels; excitation and conditioning are those of the piano. Else RtwaveError.
+    Its head has S channels and 256 mu-law classes; no excitation, the default conditioning. Its activations are about
+    as large in the last layer as in the first, neither vanished nor saturated, and its classes, played freely, carry
+    about 6 of 8 bits. A size that cannot be, or of more than MAX_WEIGHTS_MB, is an RtwaveError.
     """
     match = re.fullmatch(r"(\d{1,9})x(\d{1,9})x(\d{1,9})", size)
     if not match:
-        raise RtwaveError(f"model is {reprlib.repr(size)}, expected LAYERSxRESIDUALxSKIP such as 16x32x64")
+        raise RtwaveError(f"model is {reprlib.repr(size)}, expected LAYERSxRESIDUALxSKIP such as 20x64x256")
     layers, residual, skip = map(int, match.groups())
     if not 1 <= layers <= MAX_LAYERS:
         raise RtwaveError(f"model is {size!r} with {layers} layers, expected 1 to {MAX_LAYERS}")
     config = WaveNetConfig(
-        dilations=tuple(2 ** (layer % 8) for layer in range(layers)),
+        output="mulaw",
+        dilations=tuple(2 ** (layer % 10) for layer in range(layers)),
         residual_channels=residual,
         skip_channels=skip,
-        head_channels=2 * skip,
-        excitation="partials",
+        head_channels=skip,
     )
+    weights_mb = sum(map(math.prod, tensor_shapes(config).values())) * 4 / 1e6
+    if weights_mb > MAX_WEIGHTS_MB:
+        came = f"model is {size!r} with {weights_mb:,.0f} MB of weights"
+        raise RtwaveError(f"{came}, expected at most {MAX_WEIGHTS_MB} MB")
     weights = Weights.random(config)
-    weights.tensors["head.output.weight"] *= np.float32(0.01)
-    weights.tensors["head.output.bias"] = np.array([0.0, -5.0], np.float32)
+    for name, tensor in weights.tensors.items():
+        if name.endswith("bias"):
+            tensor *= np.float32(0.1)
+        elif name.endswith(("residual.weight", "skip.weight")):  # of which as many are added up as there are layers
+            tensor *= np.float32((4.0 if "skip" in name else 1.0) / math.sqrt(layers))
+        elif name.startswith("head"):
+            tensor *= np.float32(math.sqrt(2.0))  # rectifying halves the power
+    weights.ranges = activation_ranges(weights, *_random_inputs(config, CHECKED_FRAMES))
     return weights
 
 
-def check_against_reference(weights: Weights, instruction_set: str) -> float:
-    """Largest difference from the NumPy reference over random inputs, relative to the largest output.
-
-    Raises RtwaveError when it is above TOLERANCE.
-    """
-    config, generator = weights.config, np.random.default_rng(0)
+def _random_inputs(config: WaveNetConfig, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples or classes (T,), conditioning (C, T) and excitation (2K, T)."""
+    generator = np.random.default_rng(0)
     if config.output == "gaussian":
-        samples = generator.uniform(-0.5, 0.5, CHECKED_FRAMES).astype(np.float32)
+        samples = generator.uniform(-0.5, 0.5, frames).astype(np.float32)
     else:
-        samples = generator.integers(0, config.quantization_channels, CHECKED_FRAMES)
+        samples = generator.integers(0, config.quantization_channels, frames)
     conditioning, excitation = (
-        generator.uniform(-1.0, 1.0, (channels, CHECKED_FRAMES)).astype(np.float32)
+        generator.uniform(-1.0, 1.0, (channels, frames)).astype(np.float32)
         for channels in (config.conditioning_channels, config.excitation_channels)
     )
-    expected = ReferenceWaveNet(weights).teacher_force(samples, conditioning, excitation)
-    engine = Engine(weights, voices=1, instruction_set=instruction_set)
-    found = engine.teacher_force(samples, conditioning, excitation)
-    error = float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1.0))
-    if not error <= TOLERANCE:
-        raise RtwaveError(f"{instruction_set} differs from the reference by {error:g}, expected at most {TOLERANCE:g}")
+    return samples, conditioning, excitation
+
+
+def check_against_reference(engine: Engine, weights: Weights) -> float:
+    """Largest difference from the NumPy reference of the engine's precision over random inputs, relative to the largest
+    output. Raises RtwaveError when it is above TOLERANCE.
+    """
+    inputs = _random_inputs(weights.config, CHECKED_FRAMES)
+    expected = ReferenceWaveNet(weights, engine.precision).teacher_force(*inputs)
+    error = float(np.abs(engine.teacher_force(*inputs) - expected).max() / max(np.abs(expected).max(), 1.0))
+    tolerance = TOLERANCE[engine.precision]
+    if not error <= tolerance:
+        kernels = f"{engine.instruction_set} in {engine.precision}"
+        raise RtwaveError(f"{kernels} differs from the reference by {error:g}, expected at most {tolerance:g}")
     return error
 
 
-def _block_times_s(weights: Weights, voices: int, instruction_set: str, seconds: float) -> np.ndarray:
-    """Time of each block with `voices` notes held all along."""
-    engine = Engine(weights, voices=voices, instruction_set=instruction_set)
-    engine.control("temperature", 0.3)
-    for voice in range(voices):  # one a key: striking one again would only replace it
-        engine.note_on(voice, 80)
+def _hold(engine: Engine) -> None:
+    """Strike a key for each voice, outwards from the middle of the keyboard, and hold it."""
+    lowest = (MAX_VOICES - engine.voices) // 2
+    for note in range(lowest, lowest + engine.voices):
+        engine.note_on(note, 80)
     engine.render(4 * BLOCK_FRAMES)
-    times = []
-    for _ in range(max(1, round(seconds * engine.model_rate / BLOCK_FRAMES))):
-        start = time.perf_counter()
-        engine.render(BLOCK_FRAMES)
-        times.append(time.perf_counter() - start)
-    return np.array(times)
 
 
-def _voices_in_real_time(weights: Weights, instruction_set: str) -> int:
+def _time_s(engine: Engine, blocks: int, frames: int) -> np.ndarray:
+    """Time of each of `blocks` blocks of so many frames, all voices sounding; the caches are warmed by one more."""
+    engine.render(BLOCK_FRAMES)
+    times = engine.native.time_blocks(blocks, frames) * 1e-9
+    if engine.active_voices != engine.voices:
+        lost = engine.voices - engine.active_voices
+        raise RtwaveError(f"{lost} of {engine.voices} voices were cut while they were timed, expected none")
+    return times
+
+
+def _voices_in_real_time(make: Callable[..., Engine]) -> int:
     def keeps_up(voices: int) -> bool:
-        times = _block_times_s(weights, voices, instruction_set, SEARCH_S)
-        return bool(np.median(times) <= BLOCK_FRAMES / weights.config.sample_rate)
+        engine = make(voices=voices)
+        _hold(engine)
+        times = _time_s(engine, max(1, round(SEARCH_S * engine.model_rate / BLOCK_FRAMES)), BLOCK_FRAMES)
+        return bool(np.median(times) <= BLOCK_FRAMES / engine.model_rate)
 
     enough, too_many = 0, 1
-    while too_many <= 128 and keeps_up(too_many):  # one voice a key is all there is
+    while too_many <= MAX_VOICES and keeps_up(too_many):
         enough, too_many = too_many, 2 * too_many
-    while too_many - enough > 1 and enough < 128:
+    while too_many - enough > 1 and enough < MAX_VOICES:
         middle = (enough + too_many) // 2
         enough, too_many = (middle, too_many) if keeps_up(middle) else (enough, middle)
     return enough
@@ -142,33 +202,69 @@ def machine() -> str:
     return f"{name}, {cores} cores, {platform.system()}"
 
 
-def measure(
-    weights: Weights, name: str, voices: int = 4, instruction_set: str = "auto", seconds: float = 2.0
-) -> Report:
-    """Check, then time `voices` held notes for `seconds` of music, then search the most that keep up; one core.
+def _steady(model: "Preset | Weights") -> "Preset | Weights":
+    """The model without its instrument's tables, so that no note dies away."""
+    if isinstance(model, Weights):
+        return dataclasses.replace(model, instrument=Instrument.neutral(model.config.partials))
+    return dataclasses.replace(model, weights=_steady(model.weights))
 
-    The instrument's tables are set aside, so that no note dies away meanwhile. Raises RtwaveError for a bad value.
+
+def measure(
+    model: "Preset | Weights",
+    name: str,
+    voices: int = 4,
+    instruction_set: str = "auto",
+    precision: str = "auto",
+    threads: int = 1,
+    seconds: float = 2.0,
+) -> Report:
+    """Check, then time `voices` held notes for `seconds` of music, then search the most that keep up.
+
+    Engine and machine are measured in turn, so that what else the machine does meets both. The instrument's tables are
+    set aside, so that no note dies away meanwhile. Raises RtwaveError for a bad value.
     """
-    if not isinstance(voices, int) or not 1 <= voices <= 128:
-        raise RtwaveError(f"voices is {voices!r}, expected a whole number from 1 to 128")
+    if not isinstance(voices, int) or not 1 <= voices <= MAX_VOICES:
+        raise RtwaveError(f"voices is {voices!r}, expected a whole number from 1 to {MAX_VOICES}")
     if not 0.05 <= seconds <= 600:
         raise RtwaveError(f"seconds is {seconds!r}, expected 0.05 to 600")
-    held = dataclasses.replace(weights, instrument=Instrument.neutral(weights.config.partials))
-    error = check_against_reference(held, instruction_set)
-    times = _block_times_s(held, voices, instruction_set, seconds)
-    step_us = times / BLOCK_FRAMES * 1e6
-    per_second = voices * BLOCK_FRAMES / float(np.median(times))
+    steady = _steady(model)
+    make = partial(Engine, steady, instruction_set=instruction_set, precision=precision, threads=threads)
+    engine = make(voices=voices)
+    network, rate = engine.native.network, engine.model_rate
+    error = check_against_reference(engine, steady if isinstance(steady, Weights) else steady.weights)
+    _hold(engine)
+    blocks_a_round = max(1, round(seconds * rate / BLOCK_FRAMES / ROUNDS / 2))  # as blocks, and again as steps
+    rates, blocks_s, steps_s = [], [], []
+    for _ in range(ROUNDS):
+        rates.append(Rates.measure(network))
+        blocks_s.append(_time_s(engine, blocks_a_round, BLOCK_FRAMES))
+        if threads == 1:
+            steps_s.append(_time_s(engine, blocks_a_round * BLOCK_FRAMES, 1))
+        else:
+            steps_s.append(_time_s(engine, blocks_a_round, BLOCK_FRAMES) / BLOCK_FRAMES)
+    reached = voices * BLOCK_FRAMES / float(np.median(blocks_s))
+    best = Rates(
+        streaming=float(np.median([measured.streaming for measured in rates])),
+        multiplying=float(np.median([measured.multiplying for measured in rates])),
+    )
+    limit = roofline(network, best, voices, threads)
+    step_us = np.concatenate(steps_s) * 1e6
     return Report(
         model=name,
-        precision="float32",
-        instruction_set=Engine(held, voices=1, instruction_set=instruction_set).instruction_set,
+        precision=engine.precision,
+        instruction_set=engine.instruction_set,
         voices=voices,
-        threads=1,
-        sample_rate=weights.config.sample_rate,
-        samples_per_second=round(per_second, 1),
-        times_real_time=round(per_second / voices / weights.config.sample_rate, 3),
+        threads=threads,
+        sample_rate=rate,
+        samples_per_second=round(reached, 1),
+        times_real_time=round(reached / voices / rate, 3),
+        roofline_samples_per_second=round(limit, 1),
+        roofline_fraction=round(reached / limit, 4),
+        weight_bytes=network.weight_bytes,
+        streaming_gb_per_s=round(best.streaming / 1e9, 2),
+        multiply_adds_per_s=round(best.multiplying),
         step_us=StepTimes(*(round(float(q), 3) for q in (*np.percentile(step_us, [50, 99]), step_us.max()))),
-        voices_in_real_time=_voices_in_real_time(held, instruction_set),
+        voices_in_real_time=_voices_in_real_time(make),
         error=error,
         machine=machine(),
     )

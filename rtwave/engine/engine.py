@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..presets import Preset
 
 MAX_VOICES = 256
+MAX_THREADS = 64
 _NOW = -1
 
 
@@ -63,11 +64,12 @@ class Engine:
     """Up to `voices` notes of one network, one sample per step.
 
     `model`: a Preset or Weights. `seed` fixes the random streams: same model, seed, commands, instruction set and
-    precision give the same samples, bit for bit, whatever the block sizes. `instruction_set`: "auto" or a name as
-    `bench` shows it. `precision`: "float32", "bfloat16", "int8", or "auto" for the fastest that the preset's own
-    measurement allows, which without one is float32.
-    `sample_rate` in Hz is that of `render` (None: the model's); frames of commands are always the model's.
-    Commands may come from any thread; one thread renders.
+    precision give the same samples, bit for bit, whatever the block sizes and the number of threads. `threads` 1..64:
+    the one that renders, and others that take voices off it; from two voices on they pay, up to the number of cores.
+    `instruction_set`: "auto" or a name as `bench` shows it. `precision`: "float32", "bfloat16", "int8", or "auto" for
+    the fastest that the preset's own measurement allows, which without one is float32. `sample_rate` in Hz is that of
+    `render` (None: the model's); frames of commands are always the model's. Commands may come from any thread; one
+    thread renders.
     """
 
     def __init__(
@@ -82,14 +84,14 @@ class Engine:
     ) -> None:
         _check_whole("voices", voices, 1, MAX_VOICES)
         _check_whole("seed", seed, 0, 2**64 - 1)
-        if threads != 1:
-            raise RtwaveError(f"threads is {threads!r}, expected 1 (one thread only so far)")
+        _check_whole("threads", threads, 1, MAX_THREADS)
         weights = model if isinstance(model, Weights) else getattr(model, "weights", None)
         if not isinstance(weights, Weights):
             raise RtwaveError(f"model is {type(model).__name__}, expected a Preset or Weights")
         playing = getattr(model, "playing", None)
         self.config: WaveNetConfig = weights.config
         self.voices = voices
+        self.threads = threads
         self.model_rate = self.config.sample_rate
         self.sample_rate = self.model_rate if sample_rate is None else sample_rate
         _check_whole("sample_rate", self.sample_rate, 1_000, 768_000)
@@ -101,7 +103,12 @@ class Engine:
         self.precision = choose_precision(precision, getattr(model, "precision", {}), self.instruction_set)
         steps = activation_steps(weights) if self.precision == "int8" else None
         network = _engine.Network(weights, self.instruction_set, self.precision, steps)
-        self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, seed)
+        try:
+            self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, threads, seed)
+        except MemoryError:
+            raise RtwaveError(
+                f"the system has no room for {voices} voices on {threads} threads; ask for fewer"
+            ) from None
         self._resampler = None
         if self.sample_rate != self.model_rate:
             from .._stream import Resampler

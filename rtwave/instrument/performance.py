@@ -19,10 +19,10 @@ class Performance:
     """A preset, an engine at frame 0 and a performer.
 
     `settings` as in a take, None fields standing for the preset's own values, seed 0, no transposition, all channels;
-    the attribute `settings` has none left but `channel`.
+    the attribute `settings` has none left but `channel`. `threads` as in Engine: no setting, for it changes no sample.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, threads: int = 1) -> None:
         preset: Preset = load_preset(settings.preset or DEFAULT_PRESET)
         preset = preset.with_playing(temperature=settings.temperature, gain_db=settings.gain_db)
         playing = preset.playing
@@ -33,6 +33,7 @@ class Performance:
             voices=voices,
             seed=settings.seed or 0,
             precision=settings.precision or "auto",
+            threads=threads,
             sample_rate=settings.sample_rate,
         )
         self.settings = msgspec.structs.replace(

@@ -40,14 +40,15 @@ def render_midi(
     sample_rate: int | None = None,
     precision: str | None = None,
     tail_s: float = DEFAULT_TAIL_S,
+    threads: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
     """Render a MIDI file; returns float32 samples (frames,) and writes them to `out` (.wav or .flac) where given.
 
     What is None comes from the file if it is a take of rtwave's, else from the preset. `temperature` 0..2, `gain_db`
-    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz, `precision` as Engine
-    takes it, `tail_s` seconds to ring out at most. `progress` is called with the seconds done. Raises RtwaveError with
-    one line.
+    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz, `tail_s` seconds to ring out at most.
+    `precision` and `threads` as in Engine. `progress` is called with the seconds done. Raises RtwaveError with one
+    line.
     """
     score = read_score(path)
     asked = Settings(
@@ -63,7 +64,7 @@ def render_midi(
     )
     if out is not None:
         check_audio_path(out)
-    performance = Performance(combine(asked, score.settings))
+    performance = Performance(combine(asked, score.settings), threads)
     engine = performance.engine
     blocks = []
     for block in render_score(performance, score, tail_s):

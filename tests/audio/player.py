@@ -15,8 +15,8 @@ from tests.small_preset import small_weights
 SEED = 7
 
 
-def make_engine(sample_rate):
-    return Engine(small_weights(), voices=4, seed=SEED, sample_rate=sample_rate)
+def make_engine(sample_rate, threads=1):
+    return Engine(small_weights(), voices=4, seed=SEED, sample_rate=sample_rate, threads=threads)
 
 
 def apply(engine, events, start):

@@ -1,4 +1,4 @@
-"""Producer and callback neither allocate, lock nor write: a preloaded checker watches them as they play."""
+"""Producer, helpers and callback neither allocate, lock nor write: a preloaded checker watches them as they play."""
 
 import os
 import shutil
@@ -35,12 +35,14 @@ def run(tmp_path_factory):
     return run
 
 
-def test_producer_and_callback_are_real_time_safe(run):
+def test_producer_its_helpers_and_callback_are_real_time_safe(run):
     result = run(0)
     assert (result.returncode, result.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("fault", "name"), [(1, "malloc"), (2, "free"), (3, "pthread_mutex_lock"), (4, "write")])
+@pytest.mark.parametrize(
+    ("fault", "name"), [(1, "malloc"), (2, "free"), (3, "pthread_mutex_lock"), (4, "write"), (5, "malloc")]
+)
 def test_checker_finds_a_planted_fault(run, fault, name):
     result = run(fault)
     assert result.returncode == -signal.SIGABRT

@@ -1,15 +1,13 @@
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rtwave._stream import Ring
 
-HERE = Path(__file__).parent
+from ..sanitizer import run_under_thread_sanitizer
+
 STEPS = st.lists(st.tuples(st.sampled_from(["write", "read"]), st.integers(0, 40)), max_size=60)
 
 
@@ -39,20 +37,7 @@ def test_full_ring_takes_nothing_and_empty_ring_gives_nothing():
 
 
 def run_stress(folder, *flags):
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        pytest.skip("no gcc or clang here")
-    program = folder / "ring_stress"
-    sources = ["-I", str(HERE.parents[1] / "extensions"), str(HERE / "ring_stress.c"), "-o", str(program), "-lpthread"]
-    built = subprocess.run(
-        [compiler, "-std=c11", "-O1", "-g", "-fsanitize=thread", *flags, *sources], capture_output=True, text=True
-    )
-    if built.returncode:
-        pytest.skip(f"no thread sanitizer here: {built.stderr.strip().splitlines()[-1]}")
-    result = subprocess.run([program], capture_output=True, text=True, timeout=60)
-    if "unexpected memory mapping" in result.stderr:
-        pytest.skip("the thread sanitizer does not run under this kernel's address layout")
-    return result
+    return run_under_thread_sanitizer(folder, [Path(__file__).with_name("ring_stress.c")], *flags)
 
 
 def test_thread_sanitizer_finds_no_race_in_the_ring(tmp_path):

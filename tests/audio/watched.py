@@ -17,7 +17,9 @@ EVENTS = {100: ("note_on", 60, 100), 250: ("note_on", 67, 90), 400: ("control", 
 
 def main(fault):
     check = ctypes.CDLL(None)
-    engine = make_engine(RATE)
+    check.check_helpers(1)
+    engine = make_engine(RATE, threads=2)
+    check.check_helpers(0)
     source = SimpleNamespace(
         render_address=ctypes.cast(check.check_render, ctypes.c_void_p).value,
         state_address=engine.native.state_address,

@@ -42,8 +42,8 @@ def test_demo_plays_to_its_end_as_it_renders(rtwave, bell, tmp_path):
 def test_midi_file_and_its_take_and_render_are_one(rtwave, bell, song, tmp_path):
     options = ["--device", "null", "--latency-ms", 50, "--seed", 7, "--voices", 3, "--transpose", -3]
     record = ["--record", tmp_path / "take.wav", "--record-midi", tmp_path / "take.mid"]
-    assert rtwave("play", "--preset", bell, "--midi-file", song, *options, *record)[0] == 0
-    assert rtwave("render", tmp_path / "take.mid", "-o", tmp_path / "again.wav")[0] == 0
+    assert rtwave("play", "--preset", bell, "--midi-file", song, *options, *record, "--threads", 2)[0] == 0
+    assert rtwave("render", tmp_path / "take.mid", "-o", tmp_path / "again.wav", "--threads", 3)[0] == 0
     played = read(tmp_path / "take.wav")
     same(played, read(tmp_path / "again.wav"))
     same(played, render_midi(song, bell, seed=7, voices=3, transpose=-3))

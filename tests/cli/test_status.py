@@ -53,4 +53,4 @@ def test_sound_that_breaks_up_is_told_once(bell, monkeypatch, capsys):
                 break
     told = capsys.readouterr().err
     assert told.count("the sound broke up: ") == 1
-    assert "try --voices N or --latency-ms" in told
+    assert "try --threads 2, --voices N or --latency-ms" in told

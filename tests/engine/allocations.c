@@ -1,8 +1,10 @@
-/* Counts what engine_render allocates and locks while notes come and go; prints the count.
+/* Counts what engine_render allocates and locks, on any thread, while notes come and go; prints the count.
 
-   Linked with --wrap for every function below. With an argument, a malloc is planted inside the watched stretch. */
+   Linked with --wrap for every function below. Arguments: threads, and where to plant a malloc and a free, if anywhere:
+   "renderer", or "helper": inside a step that the engine's own threads make. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,8 @@
 #include "engine.h"
 #include "kernels/kernels.h"
 
-static int watching, calls;
+static atomic_int watching, calls;
+static pthread_t renderer;
 
 #define WATCH(result, name, parameters, arguments)      \
     result __real_##name parameters;                    \
@@ -31,8 +34,19 @@ enum { R = 4, S = 4, H = 4, K = 2, LAYERS = 3, FRAMES = 64 };
 
 static float noise[4096];
 
-static wavenet_t *network(void)
+static void step_and_allocate(const wavenet_t *network, wavenet_state_t *const *states, int count)
 {
+    kernels_find("portable")->step(network, states, count);
+    if (!pthread_equal(pthread_self(), renderer))
+        free(malloc(1 + count));
+}
+
+static wavenet_t *network(bool planted)
+{
+    static kernels_t kernels;
+    kernels = *kernels_find("portable");
+    if (planted)
+        kernels.step = step_and_allocate;
     wavenet_config_t config = {.sample_rate = 16000, .gaussian = true, .layers = LAYERS, .kernel_size = 2,
                                .dilations = {1, 2, 4}, .residual_channels = R, .skip_channels = S, .head_channels = H,
                                .partials = K, .control_period = 32, .conditioning_channels = 8, .feature_count = 1,
@@ -44,12 +58,14 @@ static wavenet_t *network(void)
         tensors.gate_weight[i] = tensors.gate_bias[i] = tensors.conditioning_weight[i] = tensors.skip_weight[i] = noise;
         tensors.residual_weight[i] = tensors.residual_bias[i] = i < LAYERS - 1 ? noise : NULL;
     }
-    return wavenet_create(&config, &tensors, FLOAT32, kernels_find("portable"));
+    return wavenet_create(&config, &tensors, FLOAT32, &kernels);
 }
 
 int main(int count, char **arguments)
 {
-    (void)arguments;
+    const int threads = atoi(arguments[1]);
+    const char *planted = count > 2 ? arguments[2] : "";
+    renderer = pthread_self();
     for (int i = 0; i < 4096; i++)
         noise[i] = (float)(i * 2654435761u % 1000) / 5000.0f - 0.1f;
     static float one[] = {1.0f}, ages_s[] = {0.0f, 1.0f}, envelope_db[] = {-20.0f, -40.0f};
@@ -58,7 +74,7 @@ int main(int count, char **arguments)
     for (int i = 0; i < CONTROLS; i++)
         controls[i] = (control_range_t){0.0f, 1000.0f, 1.0f};
     float out[FRAMES];
-    engine_t *engine = engine_create(network(), &instrument, controls, 3, 7);
+    engine_t *engine = engine_create(network(!strcmp(planted, "helper")), &instrument, controls, 3, threads, 7);
     for (int turn = 0; turn < 200; turn++) {
         command_t commands[] = {
             {-1, 1, COMMAND_NOTE_ON, turn % 128, 100, 0, 0.0f},
@@ -68,10 +84,12 @@ int main(int count, char **arguments)
         engine_push(engine, commands, 3);
         watching = 1;
         engine_render(engine, out, FRAMES);
-        if (count > 1)
+        if (!strcmp(planted, "renderer"))
             free(malloc(turn + 1));
         watching = 0;
     }
     printf("%d\n", calls);
-    return engine_counters(engine).notes < 200;
+    bool played = engine_counters(engine).notes >= 200;
+    engine_destroy(engine);
+    return !played;
 }

@@ -182,7 +182,6 @@ def test_a_preset_brings_its_own_controls():
         ({"voices": 2.0}, "voices is 2.0"),
         ({"seed": -1}, "seed is -1"),
         ({"precision": "int4"}, "precision is 'int4', .* has auto, "),
-        ({"threads": 2}, "threads is 2, expected 1"),
         ({"sample_rate": 0}, "sample_rate is 0"),
         ({"model": "piano"}, "model is str, expected a Preset or Weights"),
     ],

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from ..sanitizer import run_under_thread_sanitizer
+
 EXTENSIONS = Path(__file__).parents[2] / "extensions"
-SOURCES = ["engine.c", "voice.c", "wavenet.c", "kernels/kernels.c", "kernels/portable.c"]
+SOURCES = ["engine.c", "ensemble.c", "workers.c", "voice.c", "wavenet.c", "kernels/kernels.c", "kernels/portable.c"]
 AVX2, AVX512 = ["-mavx2", "-mfma"], ["-mfma", *(f"-mavx512{part}" for part in ("f", "dq", "bw", "vl"))]
 KERNELS = {
     "avx2": AVX2,
     "avx2_vnni": [*AVX2, "-mavxvnni"],
     "avx512": AVX512,
     "avx512_vnni": [*AVX512, "-mavx512vnni"],
+    "avx512_amx": [*AVX512, "-mavx512vnni", "-mamx-tile", "-mamx-int8"],
 }
+ALLOCATIONS = Path(__file__).with_name("allocations.c")
 WRAPPED = ["malloc", "calloc", "realloc", "aligned_alloc", "free", "pthread_mutex_lock"]
 
 pytestmark = pytest.mark.skipif(
@@ -50,14 +54,24 @@ def count_calls(objects, tmp_path, *arguments):
     program = tmp_path / "allocations"
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
     built = [str(path) for path in objects.values()]
-    main = str(Path(__file__).with_name("allocations.c"))
-    subprocess.run(["gcc", "-std=c11", "-I", str(EXTENSIONS), main, *built, *wraps, "-lm", "-o", program], check=True)
+    command = ["gcc", "-std=c11", "-I", str(EXTENSIONS), str(ALLOCATIONS), *built, *wraps, "-lm", "-lpthread"]
+    subprocess.run([*command, "-o", program], check=True)
     return int(subprocess.check_output([program, *arguments]))
 
 
-def test_rendering_allocates_and_locks_nothing(objects, tmp_path):
-    assert count_calls(objects, tmp_path) == 0
+@pytest.mark.parametrize("threads", ["1", "2", "4"])
+def test_rendering_allocates_and_locks_nothing(objects, tmp_path, threads):
+    assert count_calls(objects, tmp_path, threads) == 0
 
 
 def test_a_planted_allocation_is_counted(objects, tmp_path):
-    assert count_calls(objects, tmp_path, "planted") == 400
+    assert count_calls(objects, tmp_path, "1", "renderer") == 400
+    assert count_calls(objects, tmp_path, "2", "helper") > 0
+
+
+def test_thread_sanitizer_finds_no_race_between_the_renderer_and_its_helpers(objects, tmp_path):
+    kernels = [built for source, built in objects.items() if source.startswith("kernels/")]
+    sources = [EXTENSIONS / source for source in SOURCES if not source.startswith("kernels/")]
+    wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
+    result = run_under_thread_sanitizer(tmp_path, [ALLOCATIONS, *sources, *kernels], *wraps, arguments=["3"])
+    assert (result.returncode, result.stderr) == (0, "")

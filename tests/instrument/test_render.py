@@ -63,6 +63,15 @@ def test_options_change_the_music(song, bell):
         assert not np.array_equal(plain[:frames], changed[:frames])
 
 
+def test_number_of_threads_changes_no_sample_and_is_in_no_take(song, bell, tmp_path):
+    assert np.array_equal(render_midi(song, bell), render_midi(song, bell, threads=3))
+    for threads in (1, 2):
+        performance = Performance(Settings(preset=str(bell)), threads)
+        assert performance.engine.threads == threads
+        Take(16_000, performance.settings).save(tmp_path / f"{threads}.mid", 16_000)
+    assert (tmp_path / "1.mid").read_bytes() == (tmp_path / "2.mid").read_bytes()
+
+
 def test_channel_that_is_silent_renders_silence(song, bell):
     assert not render_midi(song, bell, channel=5).any()
 

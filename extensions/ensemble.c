@@ -1,0 +1,96 @@
+#include "ensemble.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "memory.h"
+
+/* Where a group of the active voices starts, and the one before it ends: as equal as can be, larger ones first. */
+static int group_start(const ensemble_t *ensemble, int group)
+{
+    return (group * ensemble->active_count + ensemble->groups - 1) / ensemble->groups;
+}
+
+static float *sound_of(const ensemble_t *ensemble, const voice_t *voice)
+{
+    return ensemble->sound + (voice - ensemble->voices) * CHUNK_FRAMES;
+}
+
+/* The chunk's frames of one group; any thread. */
+static void render_group(void *context, int group)
+{
+    ensemble_t *ensemble = context;
+    const setting_t *setting = ensemble->setting;
+    voice_t **voices = ensemble->active + group_start(ensemble, group);
+    const int count = group_start(ensemble, group + 1) - group_start(ensemble, group);
+    for (int frame = 0; frame < ensemble->frames; frame++) {
+        wavenet_state_t *states[BATCH];
+        int running = 0;
+        for (int n = 0; n < count; n++)
+            if (voices[n]->phase != VOICE_IDLE && voices[n]->phase != VOICE_FAULTED) {
+                voice_prepare(voices[n], setting);
+                states[running++] = &voices[n]->state;
+            }
+        if (running)
+            setting->network->kernels->step(setting->network, states, running);
+        for (int n = 0; n < count; n++) {
+            bool fault = false, idle = voices[n]->phase == VOICE_IDLE;
+            sound_of(ensemble, voices[n])[frame] = idle ? 0.0f : voice_finish(voices[n], setting, &fault);
+            if (fault)
+                atomic_fetch_add_explicit(&ensemble->faults, 1, memory_order_relaxed);
+        }
+    }
+}
+
+/* The active voices, and into how many groups they go: the fewest of at most BATCH that leave no thread without one. */
+static void deal(ensemble_t *ensemble)
+{
+    const int threads = ensemble->threads;
+    int count = 0;
+    for (int slot = 0; slot < ensemble->slots; slot++)
+        if (ensemble->voices[slot].phase != VOICE_IDLE)
+            ensemble->active[count++] = &ensemble->voices[slot];
+    int fewest = (count + BATCH - 1) / BATCH;
+    ensemble->active_count = count;
+    ensemble->groups = count < threads ? count : (fewest + threads - 1) / threads * threads;
+}
+
+void ensemble_render(ensemble_t *ensemble, float *out, int frames)
+{
+    deal(ensemble);
+    ensemble->frames = frames;
+    workers_run(ensemble->workers, ensemble->groups);
+    memset(out, 0, sizeof(float) * frames);
+    for (int n = 0; n < ensemble->active_count; n++) {
+        const float *sound = sound_of(ensemble, ensemble->active[n]);
+        for (int i = 0; i < frames; i++)
+            out[i] += sound[i];
+    }
+}
+
+bool ensemble_create(ensemble_t *ensemble, const setting_t *setting, int slots, int threads)
+{
+    ensemble->setting = setting;
+    ensemble->threads = threads;
+    ensemble->voices = memory_allocate(sizeof(voice_t) * slots);
+    ensemble->active = calloc(slots, sizeof(voice_t *));
+    ensemble->sound = memory_allocate(sizeof(float) * CHUNK_FRAMES * slots);
+    if (!ensemble->voices || !ensemble->active || !ensemble->sound)
+        return false;
+    while (ensemble->slots < slots)
+        if (!voice_create(&ensemble->voices[ensemble->slots++], setting))
+            return false;
+    ensemble->workers = workers_create(threads, slots, render_group, ensemble);
+    return ensemble->workers != NULL;
+}
+
+void ensemble_destroy(ensemble_t *ensemble)
+{
+    workers_destroy(ensemble->workers);
+    for (int i = 0; i < ensemble->slots; i++)
+        voice_destroy(&ensemble->voices[i]);
+    memory_free(ensemble->voices);
+    memory_free(ensemble->sound);
+    free(ensemble->active);
+}

@@ -1,0 +1,36 @@
+/* The voices of an engine, rendered together a chunk of frames at a time, by one thread or several.
+
+   Weights read once serve a whole group, so voices are dealt into as few groups as occupy every thread. A voice's
+   samples depend neither on its company nor on its thread, and they are summed in the order of the slots, so none of
+   this changes a bit of the sound. */
+
+#ifndef RTWAVE_ENSEMBLE_H
+#define RTWAVE_ENSEMBLE_H
+
+#include <stdatomic.h>
+
+#include "voice.h"
+#include "workers.h"
+
+enum { CHUNK_FRAMES = 32 }; /* rendered between two meetings of the threads, at most */
+
+typedef struct {
+    const setting_t *setting;
+    voice_t *voices; /* (slots) */
+    int slots, threads;
+    voice_t **active; /* (slots): those not idle when the chunk began, in the order of their slots */
+    int active_count, groups, frames; /* of the chunk */
+    float *sound;                     /* (slots x CHUNK_FRAMES): what each voice says in the chunk */
+    workers_t *workers;
+    _Atomic int64_t faults; /* voices cut */
+} ensemble_t;
+
+/* Fills zeroed memory; false when memory is out or a thread cannot be had. Borrows `setting`, which must not change
+   while a chunk is rendered. */
+bool ensemble_create(ensemble_t *ensemble, const setting_t *setting, int slots, int threads);
+void ensemble_destroy(ensemble_t *ensemble);
+
+/* Renderer: the sum of all voices over the next 1..CHUNK_FRAMES frames. */
+void ensemble_render(ensemble_t *ensemble, float *out, int frames);
+
+#endif
