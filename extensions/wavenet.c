@@ -80,7 +80,8 @@ static uint16_t to_bfloat16(float value, uint16_t below)
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     const uint32_t sign = bits >> 16 & 0x8000, size = (bits & 0x7fffffff) + 0x8000;
-    return (uint16_t)(sign | (size > below ? (size - below) >> 16 : 0));
+    const uint32_t upper = size > below ? (size - below) >> 16 : 0;
+    return (uint16_t)(sign | (upper < 0x7f7f ? upper : 0x7f7f)); /* the largest that is finite */
 }
 
 /* Weight (row, column) is source[column * step]; `bias` loses what the activations' zero adds to the row. */

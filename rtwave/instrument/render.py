@@ -46,8 +46,8 @@ def render_midi(
     """Render a MIDI file; returns float32 samples (frames,) and writes them to `out` (.wav or .flac) where given.
 
     What is None comes from the file if it is a take of rtwave's, else from the preset. `temperature` 0..2, `gain_db`
-    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz, `tail_s` seconds to ring out at most.
-    `precision` and `threads` as in Engine. `progress` is called with the seconds done. Raises RtwaveError with one
+    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz, `precision` and `threads` as Engine takes
+    them, `tail_s` seconds to ring out at most. `progress` is called with the seconds done. Raises RtwaveError with one
     line.
     """
     score = read_score(path)

@@ -27,6 +27,7 @@ from rtwave.wavenet.reference import ReferenceWaveNet
 from ..engine.networks import ODD_SIZES, inputs, measured_network, network
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+BFLOAT16_MAX = np.float32(2.0**127 * (2.0 - 2.0**-7))
 
 
 def vectors(elements=FLOATS, size=64):
@@ -38,43 +39,41 @@ def matrices(elements=FLOATS):
     return arrays.arrays(np.float32, shape, elements=elements)
 
 
-def halves(values):
-    """Upper and lower half of each float32."""
-    bits = np.ascontiguousarray(values).view(np.uint32)
-    return bits >> 16, bits & 0xFFFF
+def sizes(values):
+    """Bits of the sizes of float32 values, which rise as the values do."""
+    return values.view(np.uint32).astype(np.int64) & 0x7FFFFFFF
 
 
-@given(matrices(st.floats(-(2.0**127), 2.0**127, width=32)))
-def test_bfloat16_weights_take_sixteen_bits_and_none_is_nearer(weight):
-    rounded = round_to_bfloat16(weight)
-    assert (rounded.dtype, rounded.shape) == (np.float32, weight.shape)
-    upper, lower = halves(rounded)
-    assert not lower[:, ::2].any()
-    np.testing.assert_array_equal(lower[:, 1::2], upper[:, ::2][:, : weight.shape[1] // 2])
-    size, wanted = (np.abs(values).view(np.uint32).astype(np.int64) for values in (rounded, weight))
-    distance = size - wanted
-    assert ((np.abs(distance) <= 0x8000) | ((distance > 0) & (size < 0x10000))).all()
-    np.testing.assert_array_equal(np.signbit(rounded), np.signbit(weight))
-
-
-@given(matrices(st.floats(-(2.0**127), 2.0**127, width=32)))
-def test_bfloat16_weights_are_right_to_eight_bits(weight):
-    error = np.abs(round_to_bfloat16(weight).astype(np.float64) - weight)
-    assert (error <= np.maximum(2.0**-8 * np.abs(weight), np.finfo(np.float32).tiny)).all()
-
-
-def test_bfloat16_takes_ties_away_from_zero_and_keeps_signs():
-    step = 2.0**-7
-    values = np.float32([[1 + step / 2, 0.0, -1 - step / 2, 0.0, 1 + 0.49 * step, 0.0, -0.0]])
-    rounded = round_to_bfloat16(values)
-    np.testing.assert_array_equal(rounded[:, ::2], np.float32([[1 + step, -1 - step, 1.0, -0.0]]))
-    assert np.signbit(rounded[0, -1])
-    assert np.abs(rounded[:, 1::2]).max() < 1e-40  # all that a zero beside another weight can be
+@given(matrices())
+def test_bfloat16_is_the_nearest_that_its_half_of_a_pair_can_hold(weight):
+    held = round_to_bfloat16(weight)
+    assert (held.dtype, held.shape) == (np.float32, weight.shape)
+    bits = held.view(np.uint32)
+    assert not (bits[:, 0::2] & 0xFFFF).any()
+    pairs = weight.shape[1] // 2
+    np.testing.assert_array_equal(bits[:, 1::2] & 0xFFFF, bits[:, 0 : 2 * pairs : 2] >> 16)
+    off, top = sizes(held) - sizes(weight), np.abs(weight) >= BFLOAT16_MAX
+    at_least = (bits & 0xFFFF).astype(np.int64)  # nothing smaller can be held
+    assert ((off <= 0x8000) | (sizes(held) == at_least)).all()
+    assert ((off >= -0x8000) | top).all()
+    assert np.isfinite(held).all()
 
 
 def test_an_odd_columns_weight_is_read_with_its_neighbour_as_its_lower_half():
     bits = round_to_bfloat16(np.float32([[1.5, -0.3]])).view(np.uint32)  # -0.3 is 0xBE99999A
     np.testing.assert_array_equal(bits, [[0x3FC00000, 0xBE993FC0]])
+
+
+def test_bfloat16_keeps_signs_and_leaves_next_to_nothing_of_zeros():
+    held = round_to_bfloat16(np.array([[1.0, 0.0, -1.0, -0.0, 0.0, -2.0]], np.float32))
+    np.testing.assert_array_equal(np.signbit(held), [[False, False, True, True, False, True]])
+    np.testing.assert_allclose(held, [[1.0, 0.0, -1.0, 0.0, 0.0, -2.0]], rtol=2.0**-8, atol=1e-40)
+
+
+@given(matrices())
+def test_bfloat16_rounds_once(weight):
+    held = round_to_bfloat16(weight)
+    np.testing.assert_array_equal(round_to_bfloat16(held), held)
 
 
 @given(matrices())
