@@ -50,43 +50,50 @@ static uint16_t to_bfloat16(float value, uint16_t below)
     return (uint16_t)(sign | (upper < 0x7f7f ? upper : 0x7f7f)); /* the largest that is finite */
 }
 
-/* Weight (row, column) is source[column * step]; `bias` loses what the activations' zero adds to the row. */
-static void fill_row(const matrix_t *matrix, int row, const float *source, int columns, int step, float activation_step,
-                     float *bias)
+/* Whole numbers of the row's own step; what the activations' zero adds to the row's sum is taken out of its bias. */
+static void fill_int8_row(const matrix_t *matrix, int row, const float *source, int columns, int step,
+                          float activation_step, float *bias)
 {
     float most = 0.0f;
     int32_t total = 0;
-    uint16_t rounded = 0;
     for (int column = 0; column < columns; column++)
         most = fmaxf(most, fabsf(source[(size_t)column * step]));
-    for (int column = 0; column < columns; column++) {
-        float weight = source[(size_t)column * step];
-        char *place = matrix_at(matrix, row, column);
-        if (matrix->precision == FLOAT32) {
-            memcpy(place, &weight, sizeof weight);
-        } else if (matrix->precision == BFLOAT16) {
-            rounded = to_bfloat16(weight, column % 2 ? rounded : 0);
-            memcpy(place, &rounded, sizeof rounded);
-        } else {
-            int8_t level = most > 0.0f ? (int8_t)lrintf(weight / (most / WEIGHT_MAX)) : 0;
-            memcpy(place, &level, sizeof level);
-            total += level;
-        }
+    const float weight_step = most / WEIGHT_MAX;
+    for (int column = 0; column < columns && weight_step > 0.0f; column++) {
+        int8_t level = (int8_t)lrintf(source[(size_t)column * step] / weight_step);
+        memcpy(matrix_at(matrix, row, column), &level, sizeof level);
+        total += level;
     }
-    if (matrix->precision == INT8) {
-        matrix->scale[row] = most / WEIGHT_MAX * activation_step;
-        *bias -= matrix->scale[row] * (float)ACTIVATION_ZERO * (float)total;
-    }
+    matrix->scale[row] = weight_step * activation_step;
+    *bias -= matrix->scale[row] * (float)ACTIVATION_ZERO * (float)total;
 }
 
-void matrix_fill(const matrix_t *matrix, int first_row, const float *source, int rows, int columns, int stride,
-                        int step, float activation_step, float *bias)
+static void fill_bfloat16_row(const matrix_t *matrix, int row, const float *source, int columns, int step)
 {
-    for (int row = 0; row < rows; row++)
-        fill_row(matrix, first_row + row, source + (size_t)row * stride, columns, step, activation_step, bias + row);
+    uint16_t rounded = 0;
+    for (int column = 0; column < columns; column++) {
+        rounded = to_bfloat16(source[(size_t)column * step], column % 2 ? rounded : 0);
+        memcpy(matrix_at(matrix, row, column), &rounded, sizeof rounded);
+    }
 }
 
 void matrix_set(const matrix_t *matrix, int row, int column, float weight)
 {
     memcpy(matrix_at(matrix, row, column), &weight, sizeof weight);
+}
+
+void matrix_fill(const matrix_t *matrix, int first_row, const float *source, int rows, int columns, int stride,
+                 int step, float activation_step, float *bias)
+{
+    for (int i = 0; i < rows; i++) {
+        const float *weights = source + (size_t)i * stride;
+        const int row = first_row + i;
+        if (matrix->precision == INT8)
+            fill_int8_row(matrix, row, weights, columns, step, activation_step, bias + i);
+        else if (matrix->precision == BFLOAT16)
+            fill_bfloat16_row(matrix, row, weights, columns, step);
+        else
+            for (int column = 0; column < columns; column++)
+                matrix_set(matrix, row, column, weights[(size_t)column * step]);
+    }
 }

@@ -178,6 +178,13 @@ def test_extreme_weights_are_held_as_the_reference_holds_them(output, instructio
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+def test_int8_sums_of_many_columns_do_not_overflow(instruction_set):
+    weights = measured_network(residual_channels=8, skip_channels=3000, head_channels=9, dilations=(1, 2))
+    weights.tensors["head.hidden.weight"][:] = np.float32(0.01)  # every product at its largest
+    assert Judge(weights, inputs(weights.config, 30)).accepts_engine(instruction_set)
+
+
 @pytest.mark.parametrize("size", ["twenty-four", "thirty-three", "forty", "wide", "one-channel"])
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
