@@ -10,7 +10,8 @@ import pytest
 from ..sanitizer import run_under_thread_sanitizer
 
 EXTENSIONS = Path(__file__).parents[2] / "extensions"
-SOURCES = [
+ROOMS = ("engine", "ensemble", "workers", "voice", "wavenet", "state", "matrix", "kernels/kernels", "kernels/portable")
+SOURCES = [f"{room}.c" for room in ROOMS]
     "engine.c",
     "ensemble.c",
     "workers.c",
