@@ -5,6 +5,9 @@
 
 #include "kernels.h"
 #include "vectors.h"
+#if TILES
+#include "tiles.h"
+#endif
 
 enum { STREAMS = 8 };
 
@@ -21,9 +24,30 @@ static float stream(const char *memory, size_t bytes)
     return total;
 }
 
+#if TILES
+static double multiply_tiles(long rounds)
+{
+    _tile_loadconfig(&tile_shapes);
+    _tile_zero(FULL_WEIGHTS);
+    _tile_zero(FULL_ACTIVATIONS);
+    for (long round = 0; round < rounds; round++) {
+        _tile_dpbusd(SUMS_0, FULL_ACTIVATIONS, FULL_WEIGHTS);
+        _tile_dpbusd(SUMS_1, FULL_ACTIVATIONS, FULL_WEIGHTS);
+        _tile_dpbusd(SUMS_2, FULL_ACTIVATIONS, FULL_WEIGHTS);
+        _tile_dpbusd(SUMS_3, FULL_ACTIVATIONS, FULL_WEIGHTS);
+    }
+    _tile_release();
+    return 4.0 * LANES * BATCH * 4 * TILE_LINES; /* rows, operands, columns */
+}
+#endif
+
 /* The compiler must take the weights for changed each time, or it would multiply once and only add in the loop. */
 static double multiply(precision_t precision, long rounds)
 {
+#if TILES
+    if (precision == INT8)
+        return multiply_tiles(rounds);
+#endif
     volatile float sink;
     vec weights = splat(1.0f), sums[12] = {0};
     ivec whole_weights = splat_int(0x01010101), whole[12] = {0};
