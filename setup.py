@@ -18,6 +18,7 @@ X86_FLAGS = {
     "avx2_vnni": [*AVX2_FLAGS, "-mavxvnni"],
     "avx512": AVX512_FLAGS,
     "avx512_vnni": [*AVX512_FLAGS, "-mavx512vnni"],
+    "avx512_amx": [*AVX512_FLAGS, "-mavx512vnni", "-mamx-tile", "-mamx-int8"],
 }
 ARM_FLAGS = {"neon_dotprod": ["-march=armv8.2-a+dotprod"]}
 KERNELS = ("portable", *X86_FLAGS, "neon", *ARM_FLAGS)

@@ -90,7 +90,7 @@ static inline void doorbell_wait(doorbell_t *bell) {
 }
 #endif
 
-/* Threads: a body is written THREAD_BODY(name, argument) and returns 0; they end with the process that started them. */
+/* Threads, whose bodies are written THREAD_BODY(name, argument) and return 0; and processes, for a fork has no threads. */
 
 #if defined(_WIN32)
 #define THREAD_BODY(name, argument) DWORD WINAPI name(void *argument)

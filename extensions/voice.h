@@ -3,6 +3,8 @@
 #ifndef RTWAVE_VOICE_H
 #define RTWAVE_VOICE_H
 
+#include <stdalign.h>
+
 #include "engine.h"
 #include "kernels/kernels.h"
 
@@ -25,7 +27,7 @@ typedef enum {
 } voice_phase_t;
 
 typedef struct {
-    voice_phase_t phase;
+    alignas(64) voice_phase_t phase; /* no cache line is shared with a neighbour, who may play on another core */
     int key, velocity;
     uint64_t ordinal;        /* which note of the performance this is: its random stream */
     int64_t age, released;   /* samples since note-on; `age` at note-off, or -1 */

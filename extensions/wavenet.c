@@ -7,7 +7,10 @@
 #include "kernels/kernels.h"
 #include "memory.h"
 
-enum { WEIGHT_MAX = 127 };
+enum {
+    WEIGHT_MAX = 127,
+    OVERRUN_BYTES = 16 * PANELS * LINE_BYTES, /* what a product by whole tiles may read beyond the last matrix */
+};
 
 #define NO_CLASS -1e30f /* logit of what is only padding */
 
@@ -49,31 +52,36 @@ static size_t matrix_bytes(const matrix_t *matrix)
 /* `rows` is padded to LANES already. */
 static matrix_t matrix_take(arena_t *arena, precision_t precision, int rows, int columns)
 {
-    const int each = line_columns(precision);
-    matrix_t matrix = {.precision = precision, .panels = rows / LANES, .line_count = (columns + each - 1) / each};
-    if (precision == FLOAT32)
-        matrix.line_count = (columns + 1) / 2 * 2;
+    const int pair = 2 * line_columns(precision);
+    matrix_t matrix = {.precision = precision, .panels = rows / LANES, .line_count = (columns + pair - 1) / pair * 2};
     matrix.lines = arena_take(arena, matrix_bytes(&matrix));
     matrix.scale = take_floats(arena, precision == INT8 ? rows : 0);
     return matrix;
 }
 
-/* Where the weight of a row and column lies: PANELS panels interleaved line by line, the last group's as they are. */
+/* Where the weight of a row and column lies. Panels lie interleaved line by line in groups of PANELS, and what is left
+   in groups of half as many, and half again. */
 static char *matrix_at(const matrix_t *matrix, int row, int column)
 {
-    const int panel = row / LANES, group = panel / PANELS * PANELS, count = matrix->line_count;
-    const int together = matrix->panels - group < PANELS ? matrix->panels - group : PANELS;
-    const int each = line_columns(matrix->precision);
-    size_t line = (size_t)group * count + (size_t)(column / each) * together + panel - group;
+    const int panel = row / LANES, count = matrix->line_count, each = line_columns(matrix->precision);
+    int first = 0, together = PANELS;
+    while (panel >= first + together || first + together > matrix->panels)
+        if (first + together <= matrix->panels)
+            first += together;
+        else
+            together /= 2;
+    size_t line = (size_t)first * count + (size_t)(column / each) * together + panel - first;
     return matrix->lines + line * LINE_BYTES + row % LANES * 4 + column % each * (4 / each);
 }
 
-/* Round to the nearest, ties to even. */
-static uint16_t to_bfloat16(float value)
+/* The upper half of the float32 nearest to `value` among those whose lower half is `below`. */
+static uint16_t to_bfloat16(float value, uint16_t below)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    const uint32_t sign = bits >> 16 & 0x8000, size = (bits & 0x7fffffff) + 0x8000;
+    const uint32_t upper = size > below ? (size - below) >> 16 : 0;
+    return (uint16_t)(sign | (upper < 0x7f7f ? upper : 0x7f7f)); /* the largest that is finite */
 }
 
 /* Weight (row, column) is source[column * step]; `bias` loses what the activations' zero adds to the row. */
@@ -82,6 +90,7 @@ static void fill_row(const matrix_t *matrix, int row, const float *source, int c
 {
     float most = 0.0f;
     int32_t total = 0;
+    uint16_t rounded = 0;
     for (int column = 0; column < columns; column++)
         most = fmaxf(most, fabsf(source[(size_t)column * step]));
     for (int column = 0; column < columns; column++) {
@@ -90,7 +99,7 @@ static void fill_row(const matrix_t *matrix, int row, const float *source, int c
         if (matrix->precision == FLOAT32) {
             memcpy(place, &weight, sizeof weight);
         } else if (matrix->precision == BFLOAT16) {
-            uint16_t rounded = to_bfloat16(weight);
+            rounded = to_bfloat16(weight, column % 2 ? rounded : 0);
             memcpy(place, &rounded, sizeof rounded);
         } else {
             int8_t level = most > 0.0f ? (int8_t)lrintf(weight / (most / WEIGHT_MAX)) : 0;
@@ -247,7 +256,8 @@ static void place_layers(wavenet_t *network)
         layer->ring = network->ring_bytes;
         layer->ahead = network->ahead_floats;
         network->ring_bytes += (size_t)(config->kernel_size - 1) * layer->dilation * network->row_bytes;
-        if (layer->dilation >= AHEAD)
+        layer->looks_ahead = network->precision != INT8 && layer->dilation >= AHEAD; /* int8: see kernels/README.md */
+        if (layer->looks_ahead)
             network->ahead_floats += (size_t)AHEAD * 2 * network->residual_padded;
     }
 }
@@ -269,7 +279,7 @@ wavenet_t *wavenet_create(const wavenet_config_t *config, const wavenet_tensors_
     place_layers(network);
     arena_t arena = {0};
     lay_out(network, &arena);
-    arena.block = memory_allocate(arena.used);
+    arena.block = memory_allocate(arena.used + OVERRUN_BYTES);
     if (!arena.block) {
         free(network);
         return NULL;

@@ -12,7 +12,7 @@
 
 enum {
     LANES = 16,        /* rows are padded to this, the widest vector there is */
-    PANELS = 4,        /* panels of LANES rows whose weights lie interleaved: what one pass over the columns can take */
+    PANELS = 8,        /* panels of LANES rows whose weights lie interleaved: what one pass over the columns can take */
     LINE_BYTES = 64,   /* LANES rows of one column (float32), two (bfloat16) or four (int8) */
     MAX_LAYERS = 256,
     MAX_TAPS = 3,      /* kernel size */
@@ -69,7 +69,7 @@ typedef struct {
     precision_t precision;
     char *lines;
     int panels;      /* rows / LANES */
-    int line_count;  /* lines of one panel: columns / 1, 2 or 4; float32: padded to an even count */
+    int line_count;  /* lines of one panel: columns / 1, 2 or 4, padded to an even count */
     float *scale;    /* int8: (rows), from integer sum to value */
 } matrix_t;
 
@@ -81,6 +81,7 @@ typedef struct {
     float *residual_bias;        /* (Rp) */
     float activation_scale;      /* int8: 1 / step of h here */
     int dilation;
+    bool looks_ahead; /* computes what its past taps give AHEAD samples at once */
     size_t ring;  /* where its ring starts in a state's rings, in bytes */
     size_t ahead; /* where its rows start in a state's `ahead`, in floats */
 } layer_t;
@@ -119,7 +120,7 @@ typedef struct {
 typedef struct {
     char *rings;     /* every layer's (kernel_size - 1) * dilation past inputs, rows of Rp activations */
     place_t *places; /* (layers) */
-    float *ahead;    /* (layers with a dilation of AHEAD or more, AHEAD, 2 Rp): what past taps will give */
+    float *ahead;    /* (layers that look ahead, AHEAD, 2 Rp): what past taps will give */
     float *past;     /* (2 Rp): the same for a layer that cannot look ahead */
     float *biases;   /* (layers, 2 Rp): V c + b of this control period */
     float *stream;   /* (Rp): h */

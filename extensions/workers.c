@@ -11,7 +11,7 @@
 #include "realtime.h"
 
 enum {
-    SPIN_NS = 50000, /* longer than from one chunk to the next, far shorter than between two blocks of a sound card */
+    SPIN_NS = 50000, /* longer than from one chunk to the next, far shorter than a sound card's block */
     SHARE_BITS = 16, /* of a job's word; above them is its number */
 };
 
@@ -19,7 +19,7 @@ enum {
 #define WAITING ((uint32_t)1 << 31)
 
 typedef struct {
-    alignas(64) atomic_bool asleep; /* who sets it false must ring, or, if it is the helper itself, need not */
+    alignas(64) atomic_bool asleep; /* or about to be; if the caller clears it, it rings, and the helper waits for that */
     int priority;                   /* to wake up with */
     int index;                      /* among all threads; the caller's is 0 */
     doorbell_t bell;
@@ -28,15 +28,15 @@ typedef struct {
 } helper_t;
 
 struct workers {
-    alignas(64) _Atomic uint64_t job;  /* its number, then its count of shares; or ENDING */
+    alignas(64) _Atomic uint64_t job;  /* the latest: its number, then its count of shares; or ENDING */
     alignas(64) _Atomic uint32_t left; /* shares not yet done, and WAITING once the caller sleeps */
     alignas(64) work_t work;
     void *context;
     doorbell_t done; /* rung when the last share is done, if the caller sleeps */
-    int threads, started;
-    int64_t process;
-    helper_t *helpers;        /* (threads - 1) */
-    _Atomic uint64_t *taken;  /* (shares): the last job in which somebody took it */
+    int threads, started; /* the caller's with them; helpers alone */
+    int64_t process;      /* in which they started */
+    helper_t *helpers;       /* (threads - 1) */
+    _Atomic uint64_t *taken; /* (shares): the last job in which somebody took it */
 };
 
 static void cpu_pause(void)
@@ -95,7 +95,7 @@ static uint64_t next_job(helper_t *helper, uint64_t last)
             return job;
     } while (spin(until_ns));
     atomic_store(&helper->asleep, true);
-    /* A job that came just now has either not seen that, or rings. */
+    /* Whoever gave out a job meanwhile may have seen that, and then rings, or not. */
     if (atomic_load(&workers->job) == last || !atomic_exchange(&helper->asleep, false))
         sleep_until_rung(helper);
     return atomic_load(&workers->job);

@@ -171,13 +171,10 @@ def write_preset(
         raise RtwaveError(f"{demo}: no such file, expected a MIDI file as the preset's demo")
     previous = _previous(folder)
     kept = {} if previous is None else msgspec.structs.asdict(previous)
-    given = {
-        "description": description,
-        "license": license,
-        "source": source,
-        "playing": playing,
-        "precision": precision,
-    }
+    if previous is not None and precision is None:
+        precision = _kept_precision(folder, previous, weights)
+    given = {"description": description, "license": license, "source": source, "playing": playing}
+    given["precision"] = precision
     described = kept | {field: value for field, value in given.items() if value is not None} | {"name": name}
     described = {"description": "", "license": "unknown", "source": "unknown"} | described
     if license_text is None and (previous is None or license or source):
@@ -190,7 +187,7 @@ def write_preset(
                 new.mkdir()
             else:
                 shutil.copytree(folder, new)
-            _fill(new, weights, described, license_text, demo, measured=precision is not None)
+            _fill(new, weights, described, license_text, demo)
             load_preset(new)
             _swap(folder, new, old)
     except (OSError, shutil.Error) as error:
@@ -210,21 +207,20 @@ def _previous(folder: Path) -> PresetFile | None:
     return None
 
 
-def _fill(
-    new: Path,
-    weights: Weights,
-    described: dict,
-    license_text: str | None,
-    demo: str | Path | None,
-    measured: bool,
-) -> None:
+def _kept_precision(folder: Path, previous: PresetFile, weights: Weights) -> dict[str, object]:
+    """What a preset says of its precisions, if these are the weights that it says it of."""
+    try:
+        old = Weights.load(folder / previous.model)
+    except RtwaveError:
+        return {}
+    return previous.precision if old.same_network(weights) else {}
+
+
+def _fill(new: Path, weights: Weights, described: dict, license_text: str | None, demo: str | Path | None) -> None:
     """Make a preset of the folder `new`."""
     model = new / "model.safetensors"
     weights.save(model)
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
-    if not measured and digest != described.get("sha256"):
-        described["precision"] = {}
-    described |= {"model": model.name, "sha256": digest}
+    described |= {"model": model.name, "sha256": hashlib.sha256(model.read_bytes()).hexdigest()}
     if demo is not None:
         shutil.copyfile(demo, new / "demo.mid")
         described["demo"] = "demo.mid"

@@ -88,7 +88,8 @@ def modules_after(code):
 
 PLAYING = "import rtwave, rtwave.presets, rtwave.cli.play, rtwave.cli.render, rtwave.instrument.render"
 LEARNING = (
-    "import rtwave.training.trainer, rtwave.training.prepare, rtwave.cli.train, rtwave.cli.prepare, rtwave.cli.export"
+    "import rtwave.training.trainer, rtwave.training.prepare, rtwave.training.evaluate, "
+    "rtwave.cli.train, rtwave.cli.prepare, rtwave.cli.export, rtwave.cli.evaluate"
 )
 
 

@@ -6,10 +6,26 @@
 #include "draw.h"
 #include "limits.h"
 #include "product.h"
+#if TILES
+#include "tiles.h"
+#endif
 
-/* From this many voices on, they share the weights of a past tap with each other; fewer look ahead and share them
-   with their own next samples. */
-enum { COMPANY = 3 };
+static INLINE void product(const matrix_t *matrix, const operand_t *operands, int count)
+{
+    switch (matrix->precision) {
+    case BFLOAT16: product_bfloat16(matrix, operands, count); break;
+    case INT8:
+#if TILES
+        if (count * matrix->line_count >= TILED_FROM && count > 2) {
+            product_tiles(matrix, operands, count);
+            break;
+        }
+#endif
+        product_int8(matrix, operands, count);
+        break;
+    default: product_float32(matrix, operands, count);
+    }
+}
 
 static INLINE void enter(const wavenet_t *network, wavenet_state_t *state)
 {
@@ -78,7 +94,7 @@ static INLINE void look_back(const wavenet_t *network, int index, wavenet_state_
     for (int n = 0; n < count; n++) {
         wavenet_state_t *state = states[n];
         place_t *place = &state->places[index];
-        if (!place->ready && count < COMPANY && layer->dilation >= AHEAD)
+        if (!place->ready && layer->looks_ahead)
             look_ahead(network, layer, state, place);
         if (place->ready) {
             past[n] = state->ahead + layer->ahead + (size_t)place->next * 2 * network->residual_padded;
@@ -170,12 +186,21 @@ static INLINE void run_head(const wavenet_t *network, wavenet_state_t *const *st
 
 static void step(const wavenet_t *network, wavenet_state_t *const *states, int count)
 {
+#if TILES
+    const bool tiled = network->precision == INT8;
+    if (tiled)
+        _tile_loadconfig(&tile_shapes);
+#endif
     for (int n = 0; n < count; n++)
         enter(network, states[n]);
     for (int layer = 0; layer < network->config.layers; layer++)
         run_layer(network, layer, states, count);
     add_skips(network, network->config.layers - 1, states, count);
     run_head(network, states, count);
+#if TILES
+    if (tiled)
+        _tile_release();
+#endif
 }
 
 static void condition(const wavenet_t *network, wavenet_state_t *state, const float *conditioning)

@@ -103,12 +103,12 @@ static int draw(const float *logits, int classes, float scale, float uniform)
     _Alignas(LINE_BYTES) float sums[LANES] = {0}, lanes[LANES];
     vec most = load(logits);
     for (int i = WIDTH; i < padded; i += WIDTH)
-        most = select(load(logits + i) > most, load(logits + i), most);
+        most = choose(load(logits + i) > most, load(logits + i), most);
     const float top = largest_lane(most);
     for (int i = 0; i < padded; i += LANES)
         for (int j = 0; j < LANES; j += WIDTH) {
             vec x = (load(logits + i + j) - top) * scale;
-            store(sums + j, load(sums + j) + select(x < splat(-30.0f), splat(0.0f), exponential(clamp(x, -30.0f, 30.0f))));
+            store(sums + j, load(sums + j) + choose(x < splat(-30.0f), splat(0.0f), exponential(clamp(x, -30.0f, 30.0f))));
         }
     float total = 0.0f;
     for (int j = 0; j < LANES; j++)

@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* syscall */
 #include "kernels.h"
 
 #include <string.h>
@@ -6,7 +7,7 @@
 #include <sys/auxv.h>
 #endif
 
-enum { MOST = 6 };
+enum { MOST = 7 };
 
 #if defined(__aarch64__)
 static bool has_dot_product(void)
@@ -32,6 +33,20 @@ static bool has_avx_vnni(void)
 }
 #endif
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Tiles need a processor that has them (leaf 7, EDX bits 24 and 25) and the kernel's leave, once for the process. */
+static bool has_amx(void)
+{
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 3) == 3
+        && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+#endif
+
 /* Slowest first. */
 static int available(const kernels_t *table[MOST])
 {
@@ -47,8 +62,13 @@ static int available(const kernels_t *table[MOST])
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
         && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
         table[count++] = &kernels_avx512;
-        if (__builtin_cpu_supports("avx512vnni"))
+        if (__builtin_cpu_supports("avx512vnni")) {
             table[count++] = &kernels_avx512_vnni;
+#if defined(__linux__)
+            if (has_amx())
+                table[count++] = &kernels_avx512_amx;
+#endif
+        }
     }
 #elif defined(__aarch64__)
     table[count++] = &kernels_neon;

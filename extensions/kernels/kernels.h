@@ -40,7 +40,7 @@ typedef struct kernels {
 } kernels_t;
 
 extern const kernels_t kernels_portable, kernels_avx2, kernels_avx2_vnni, kernels_avx512, kernels_avx512_vnni,
-    kernels_neon, kernels_neon_dotprod;
+    kernels_avx512_amx, kernels_neon, kernels_neon_dotprod;
 
 /* The kernels of that name if this machine can run them, else NULL; "auto": the best it can run. */
 const kernels_t *kernels_find(const char *name);

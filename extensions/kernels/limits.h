@@ -21,27 +21,23 @@ static float stream(const char *memory, size_t bytes)
     return total;
 }
 
-/* The compiler must take `x` for changed, or it would do the loop's work once. */
-#define OPAQUE(x) __asm__ volatile("" : "+m"(x))
-
+/* The compiler must take the weights for changed each time, or it would multiply once and only add in the loop. */
 static double multiply(precision_t precision, long rounds)
 {
     volatile float sink;
-    float factor = 1.0f;
-    int32_t bytes = 0x01010101;
-    vec sums[12] = {0};
-    ivec whole[12] = {0};
-    OPAQUE(factor);
-    OPAQUE(bytes);
-    const vec weights = splat(factor);
-    const ivec whole_weights = splat_int(bytes);
+    vec weights = splat(1.0f), sums[12] = {0};
+    ivec whole_weights = splat_int(0x01010101), whole[12] = {0};
     for (long round = 0; round < rounds; round++) {
         if (precision == INT8)
-            UNROLL for (int i = 0; i < 12; i++)
-                whole[i] = dot(whole[i], (ivec)weights, whole_weights);
+            UNROLL for (int i = 0; i < 12; i++) {
+                IN_REGISTER(whole_weights);
+                whole[i] = dot(whole[i], whole_weights, whole_weights);
+            }
         else
-            UNROLL for (int i = 0; i < 12; i++)
+            UNROLL for (int i = 0; i < 12; i++) {
+                IN_REGISTER(weights);
                 sums[i] += weights * weights;
+            }
     }
     for (int i = 0; i < 12; i++)
         sink = sums[i][0] + (float)whole[i][0];

@@ -29,9 +29,17 @@ typedef struct {
     int row;       /* the first */
 } block_t;
 
-#define ACTIVATIONS(i) ((const char *)operands[(i) / vectors].x)
 #define WEIGHTS(line, i) load((line) + (i) % vectors * sizeof(vec))
 #define ROW(vector, i) ((vector) + block.row + (i) % vectors * WIDTH)
+
+/* One element of x in every lane; kept in a register where several vectors of weights meet it. */
+static INLINE vec element(const char *activations, const int vectors)
+{
+    vec x = splat(*(const float *)activations);
+    if (vectors > 1)
+        IN_REGISTER(x);
+    return x;
+}
 
 static INLINE void rows_float32(const block_t block, const operand_t *operands, const int vectors, const int count)
 {
@@ -43,17 +51,21 @@ static INLINE void rows_float32(const block_t block, const operand_t *operands, 
     const char *line = block.lines;
     const long end = block.count * (long)sizeof(float);
     for (long at = 0; at < end; at += 2 * sizeof(float), line += 2 * block.stride) {
-        UNROLL for (int i = 0; i < count * vectors; i++) {
-            const float *x = (const float *)(ACTIVATIONS(i) + at);
-            even[i] += WEIGHTS(line, i) * x[0];
-            odd[i] += WEIGHTS(line + block.stride, i) * x[1];
+        UNROLL for (int n = 0; n < count; n++) {
+            const char *x = (const char *)operands[n].x + at;
+            const vec first = element(x, vectors), second = element(x + sizeof(float), vectors);
+            UNROLL for (int i = 0; i < vectors; i++) {
+                even[n * vectors + i] += WEIGHTS(line, i) * first;
+                odd[n * vectors + i] += WEIGHTS(line + block.stride, i) * second;
+            }
         }
     }
     UNROLL for (int i = 0; i < count * vectors; i++)
         store(ROW(operands[i / vectors].out, i), even[i] + odd[i]);
 }
 
-/* A lane holds the weights of an even column (low half) and an odd one: each is a float32 without its lower half. */
+/* A lane holds the weights of an even column (low half) and of an odd one, whose float32 it is as it stands: packing has
+   allowed for what the even one adds below. */
 static INLINE void rows_bfloat16(const block_t block, const operand_t *operands, const int vectors, const int count)
 {
     vec even[TOGETHER * PANELS], odd[TOGETHER * PANELS];
@@ -66,14 +78,17 @@ static INLINE void rows_bfloat16(const block_t block, const operand_t *operands,
     for (long at = 0; at < end; at += 2 * sizeof(float), line += block.stride) {
         vec low[PANELS], high[PANELS];
         UNROLL for (int i = 0; i < vectors; i++) {
-            ivec pairs = (ivec)WEIGHTS(line, i);
-            low[i] = (vec)(pairs << 16);
-            high[i] = (vec)(pairs & (int32_t)0xffff0000);
+            high[i] = WEIGHTS(line, i);
+            IN_REGISTER(high[i]);
+            low[i] = (vec)((ivec)high[i] << 16);
         }
-        UNROLL for (int i = 0; i < count * vectors; i++) {
-            const float *x = (const float *)(ACTIVATIONS(i) + at);
-            even[i] += low[i % vectors] * x[0];
-            odd[i] += high[i % vectors] * x[1];
+        UNROLL for (int n = 0; n < count; n++) {
+            const char *x = (const char *)operands[n].x + at;
+            const vec first = element(x, vectors), second = element(x + sizeof(float), vectors);
+            UNROLL for (int i = 0; i < vectors; i++) {
+                even[n * vectors + i] += low[i] * first;
+                odd[n * vectors + i] += high[i] * second;
+            }
         }
     }
     UNROLL for (int i = 0; i < count * vectors; i++)
@@ -84,30 +99,44 @@ static INLINE ivec four_bytes(const char *p)
 {
     int32_t bytes;
     memcpy(&bytes, p, sizeof bytes);
-    return splat_int(bytes);
+    ivec x = splat_int(bytes);
+    IN_REGISTER(x);
+    return x;
 }
 
+/* The sums are exact, so few of them may be split between even and odd lines to keep the multipliers busy. */
 static INLINE void rows_int8(const block_t block, const float *scale, const operand_t *operands, const int vectors,
                              const int count)
 {
-    ivec upper[TOGETHER * PANELS], lower[TOGETHER * PANELS];
-    UNROLL for (int i = 0; i < count * vectors; i++)
+    const int sums = count * vectors, ways = 4 * sums <= ACCUMULATORS ? 2 : 1;
+    ivec upper[2 * TOGETHER * PANELS], lower[2 * TOGETHER * PANELS];
+    UNROLL for (int i = 0; i < ways * sums; i++)
         upper[i] = lower[i] = splat_int(0);
     const char *line = block.lines;
     const long end = block.count * 2 * 4L;
-    for (long at = 0; at < end; at += 2 * 4, line += block.stride) {
-        ivec weights[PANELS];
-        UNROLL for (int i = 0; i < vectors; i++) {
-            weights[i] = (ivec)WEIGHTS(line, i);
-            IN_REGISTER(weights[i]);
-        }
-        UNROLL for (int i = 0; i < count * vectors; i++) {
-            const char *x = ACTIVATIONS(i) + at;
-            upper[i] = dot(upper[i], four_bytes(x), weights[i % vectors]);
-            lower[i] = dot(lower[i], four_bytes(x + 4), weights[i % vectors]);
+    for (long at = 0; at < end; at += 2 * 2 * 4) {
+        UNROLL for (int half = 0; half < 2; half++, line += block.stride) {
+            const int set = half % ways * sums;
+            ivec weights[PANELS];
+            UNROLL for (int i = 0; i < vectors; i++) {
+                weights[i] = (ivec)WEIGHTS(line, i);
+                IN_REGISTER(weights[i]);
+            }
+            UNROLL for (int n = 0; n < count; n++) {
+                const char *x = (const char *)operands[n].x + at + half * 2 * 4;
+                const ivec first = four_bytes(x), second = four_bytes(x + 4);
+                UNROLL for (int i = n * vectors; i < (n + 1) * vectors; i++) {
+                    upper[set + i] = dot(upper[set + i], first, weights[i % vectors]);
+                    lower[set + i] = dot(lower[set + i], second, weights[i % vectors]);
+                }
+            }
         }
     }
-    UNROLL for (int i = 0; i < count * vectors; i++) {
+    UNROLL for (int i = 0; i < sums; i++) {
+        if (ways == 2) {
+            upper[i] += upper[sums + i];
+            lower[i] += lower[sums + i];
+        }
         vec sum = __builtin_convertvector((upper[i] << PLANE_BITS) + lower[i], vec);
         store(ROW(operands[i / vectors].out, i),
               load(ROW(operands[i / vectors].init, i)) + sum * load(ROW(scale, i)));
@@ -130,7 +159,7 @@ static INLINE void panel_rows(const matrix_t *matrix, precision_t precision, con
                               const int panels, const operand_t *operands, const int count)
 {
     const int most = ACCUMULATORS / 2 / count, total = panels * (LANES / WIDTH);
-    const int vectors = most >= 4 && total >= 4 ? 4 : most >= 2 && total >= 2 ? 2 : 1;
+    const int vectors = most >= 8 && total >= 8 ? 8 : most >= 4 && total >= 4 ? 4 : most >= 2 && total >= 2 ? 2 : 1;
     block_t block = {lines, (size_t)panels * LINE_BYTES, matrix->line_count, row};
     int done = 0;
     for (; done + vectors <= total; done += vectors) {
@@ -158,18 +187,22 @@ static INLINE void group_rows(const matrix_t *matrix, precision_t precision, con
     }
 }
 
-static INLINE void product_in(precision_t precision, const matrix_t *matrix, const operand_t *operands, int count)
+/* As many groups of `panels` panels as are left; returns where the next begins. */
+static INLINE int groups(const matrix_t *matrix, precision_t precision, int panel, const int panels,
+                         const operand_t *operands, int count)
 {
     const size_t panel_bytes = (size_t)matrix->line_count * LINE_BYTES;
-    const char *lines = matrix->lines;
-    int panel = 0;
-    for (; panel + PANELS <= matrix->panels; panel += PANELS, lines += PANELS * panel_bytes)
-        group_rows(matrix, precision, lines, panel * LANES, PANELS, operands, count);
-    switch (matrix->panels - panel) {
-    case 1: group_rows(matrix, precision, lines, panel * LANES, 1, operands, count); break;
-    case 2: group_rows(matrix, precision, lines, panel * LANES, 2, operands, count); break;
-    case 3: group_rows(matrix, precision, lines, panel * LANES, 3, operands, count); break;
-    }
+    for (; panel + panels <= matrix->panels; panel += panels)
+        group_rows(matrix, precision, matrix->lines + panel * panel_bytes, panel * LANES, panels, operands, count);
+    return panel;
+}
+
+static INLINE void product_in(precision_t precision, const matrix_t *matrix, const operand_t *operands, int count)
+{
+    int panel = groups(matrix, precision, 0, PANELS, operands, count);
+    panel = groups(matrix, precision, panel, PANELS / 2, operands, count);
+    panel = groups(matrix, precision, panel, PANELS / 4, operands, count);
+    groups(matrix, precision, panel, PANELS / 8, operands, count);
 }
 
 static void product_float32(const matrix_t *matrix, const operand_t *operands, int count)
@@ -185,15 +218,6 @@ static void product_bfloat16(const matrix_t *matrix, const operand_t *operands, 
 static void product_int8(const matrix_t *matrix, const operand_t *operands, int count)
 {
     product_in(INT8, matrix, operands, count);
-}
-
-static INLINE void product(const matrix_t *matrix, const operand_t *operands, int count)
-{
-    switch (matrix->precision) {
-    case BFLOAT16: product_bfloat16(matrix, operands, count); break;
-    case INT8: product_int8(matrix, operands, count); break;
-    default: product_float32(matrix, operands, count);
-    }
 }
 
 /* Upper and lower byte by byte, to four upper ones and four lower ones. */

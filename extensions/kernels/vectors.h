@@ -36,6 +36,8 @@ typedef uint8_t bytes_t __attribute__((vector_size(2 * WIDTH), may_alias));
 /* Keep a loaded vector: GCC would read it from memory again for each use, at the price of a load each. */
 #if defined(__x86_64__)
 #define IN_REGISTER(vector) __asm__("" : "+v"(vector))
+#elif defined(__aarch64__)
+#define IN_REGISTER(vector) __asm__("" : "+w"(vector))
 #else
 #define IN_REGISTER(vector) ((void)0)
 #endif
@@ -60,7 +62,7 @@ static INLINE ivec splat_int(int32_t value)
     return value - (ivec){0};
 }
 
-static INLINE vec select(ivec mask, vec yes, vec no)
+static INLINE vec choose(ivec mask, vec yes, vec no)
 {
     return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask));
 }
@@ -74,7 +76,7 @@ static INLINE vec at_least(vec x, float low)
 #elif defined(__AVX2__) && WIDTH == 8
     return (vec)_mm256_max_ps((__m256)splat(low), (__m256)x);
 #else
-    return select(x < splat(low), splat(low), x);
+    return choose(x < splat(low), splat(low), x);
 #endif
 }
 
@@ -85,7 +87,7 @@ static INLINE vec at_most(vec x, float high)
 #elif defined(__AVX2__) && WIDTH == 8
     return (vec)_mm256_min_ps((__m256)splat(high), (__m256)x);
 #else
-    return select(x > splat(high), splat(high), x);
+    return choose(x > splat(high), splat(high), x);
 #endif
 }
 

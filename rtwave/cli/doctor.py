@@ -6,7 +6,7 @@ import time
 import msgspec
 
 from ..audio.devices import choose_device, list_devices
-from ..engine.engine import Engine, choose_instruction_set
+from ..engine.engine import Engine, choose_instruction_set, choose_precision
 from ..errors import RtwaveError
 from ..instrument.midi import list_ports
 from ..presets import Preset, load_preset, preset_folders
@@ -118,7 +118,8 @@ def _preset(name: str, folder: object) -> Finding:
     except RtwaveError as error:
         return Finding(subject, False, str(error))
     wanted = preset.playing.polyphony
-    words = f"{voices} voices in real time on one core"
+    precision = choose_precision("auto", preset.precision, choose_instruction_set())
+    words = f"{voices} voices in real time on one core, {precision}"
     if voices < wanted:
         words += f", fewer than its {wanted}: play it with --voices {max(voices, 1)}"
     return Finding(subject, voices >= wanted, words)

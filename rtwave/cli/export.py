@@ -7,7 +7,7 @@ import typer
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder, as `rtwave train` made it.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, as `rtwave train` made it, or a preset's.")],
     out: Annotated[Path | None, typer.Option(help="Preset folder to write; your presets folder by default.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the preset; the run's by default.")] = None,
     corpus: Annotated[Path | None, typer.Option(help="Corpus to judge by; the run's by default.")] = None,
@@ -19,7 +19,10 @@ def export(
     polyphony: Annotated[int, typer.Option(min=1, max=64, help="Voices it is played with.")] = 8,
     demo: Annotated[Path | None, typer.Option(help="MIDI file to go with it, for `play --demo`.")] = None,
 ) -> None:
-    """Make a preset from a trained run; each key's temperature is set so that it is as pure as its recordings.
+    """Make a preset from a trained run, measured on its corpus: temperatures, scales, bits per sample.
+
+    Each key's temperature is set so that it is as pure as its recordings; int8 gets the scales of its activations, and
+    `play` takes the fastest precision that loses less than 0.01 bits per sample on the held-out recordings.
 
     Over a preset that is there, its description, licence, source and demo stay unless given.
 
@@ -28,9 +31,10 @@ def export(
     from ..errors import RtwaveError
     from ..instrument.scores import read_score
     from ..presets import Playing, user_presets_folder, write_preset
-    from ..training.calibrate import calibrate_temperature
+    from ..training.calibrate import calibrate_ranges, calibrate_temperature
     from ..training.checkpoint import Run
     from ..training.corpus import Corpus
+    from ..training.evaluate import evaluate
     from ..wavenet.weights import Weights
     from .progress import progress_bar
 
@@ -42,10 +46,12 @@ def export(
     learned = Run(run)
     weights = Weights.load(learned.weights_path)
     opened = Corpus(corpus or learned.corpus_folder())
-    with progress_bar("listening", 1.0) as advance:
+    with progress_bar("listening", 3.0) as advance:
+        weights.ranges = calibrate_ranges(weights, opened, lambda done, total: advance(done / total))
         weights.instrument.temperature = calibrate_temperature(
-            weights, opened, temperature, lambda done, total: advance(done / total)
+            weights, opened, temperature, lambda done, total: advance(1.0 + done / total)
         )
+        found = evaluate(weights, opened, progress=lambda done, total: advance(2.0 + done / total))
     folder = out or user_presets_folder() / name
     write_preset(
         folder,
@@ -56,6 +62,10 @@ def export(
         source=source,
         playing=Playing(temperature=temperature, gain_db=gain_db, polyphony=polyphony),
         demo=demo,
+        precision=found.bits,
     )
+    if found.bits:
+        bits = ", ".join(f"{name} {bits:.4f}" for name, bits in found.bits.items())
+        print(f"bits per sample on held-out recordings: {bits}; plays in {found.auto}")
     played_as = name if out is None else folder
     print(f"{folder}: {weights.parameters:,} weights; play it with `rtwave play --preset {played_as}`")

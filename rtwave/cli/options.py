@@ -23,7 +23,8 @@ TransposeOption = Annotated[int | None, typer.Option(help="Semitones up, or down
 ChannelOption = Annotated[int | None, typer.Option(help="MIDI channel, 1 to 16.  [default: all]")]
 TailOption = Annotated[float, typer.Option(help="Seconds that the last notes may ring out.", metavar="S")]
 PrecisionOption = Annotated[
-    str | None, typer.Option(help="float32, bfloat16, int8, or auto: the fastest that sounds the same.  [default: auto]")
+    str | None,
+    typer.Option(help="float32, bfloat16, int8, or auto: the fastest that loses nothing.  [default: auto]"),
 ]
 InstructionSetOption = Annotated[
     str, typer.Option(help="auto, or one that this machine has; portable runs everywhere.", metavar="NAME")

@@ -28,6 +28,7 @@ def play(
     temperature: options.TemperatureOption = None,
     gain_db: options.GainOption = None,
     seed: options.SeedOption = None,
+    precision: options.PrecisionOption = None,
     block_size: Annotated[int, typer.Option(help="Frames a block of the sound card.")] = 128,
     latency_ms: Annotated[float | None, typer.Option(help="Delay from key to sound to aim at.")] = None,
     midi_file: Annotated[Path | None, typer.Option(help="Play a MIDI file.")] = None,
@@ -56,6 +57,7 @@ def play(
         transpose=transpose,
         channel=options.channel_index(channel),
         sample_rate=output.sample_rate,
+        precision=precision,
     )
     score = read_score(midi_file) if midi_file else None
     performance = Performance(combine(settings, score and score.settings), threads)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..engine.engine import choose_instruction_set, choose_precision
 from ..errors import RtwaveError
 from ..presets import load_preset, preset_folders, user_presets_folder
 from . import options
@@ -25,7 +26,8 @@ def presets(json: options.JsonOption = False) -> None:
             print(f"{entry['name']}: cannot be played: {entry['problem']}")
             continue
         print(f"{entry['name']}: {entry['description']}")
-        print(f"  {entry['parameters']:,} weights at {entry['sample_rate']} Hz; licence {entry['license']}")
+        weights = f"{entry['parameters']:,} weights at {entry['sample_rate']} Hz, played in {entry['precision']}"
+        print(f"  {weights}; licence {entry['license']}")
         print(f"  {entry['source']}")
     if not listing:
         print(f"No presets found. Your own belong in {user_presets_folder()}.")
@@ -45,5 +47,7 @@ def _describe(name: str, folder: Path) -> dict[str, object]:
         "source": preset.source,
         "sample_rate": preset.weights.config.sample_rate,
         "parameters": preset.weights.parameters,
+        "precision": choose_precision("auto", preset.precision, choose_instruction_set()),
+        "bits_per_sample": preset.precision,
         "playing": msgspec.structs.asdict(preset.playing),
     }

@@ -22,6 +22,7 @@ def render(
     transpose: options.TransposeOption = None,
     channel: options.ChannelOption = None,
     sample_rate: Annotated[int | None, typer.Option(help="In Hz.  [default: the preset's own]")] = None,
+    precision: options.PrecisionOption = None,
     tail: options.TailOption = DEFAULT_TAIL_S,
 ) -> None:
     """Render a MIDI file to a sound file: the same samples as play.
@@ -48,6 +49,7 @@ def render(
             transpose=transpose,
             channel=options.channel_index(channel),
             sample_rate=sample_rate,
+            precision=precision,
             tail_s=tail,
             threads=threads,
             progress=advance,

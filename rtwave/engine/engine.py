@@ -103,7 +103,12 @@ class Engine:
         self.precision = choose_precision(precision, getattr(model, "precision", {}), self.instruction_set)
         steps = activation_steps(weights) if self.precision == "int8" else None
         network = _engine.Network(weights, self.instruction_set, self.precision, steps)
-        self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, threads, seed)
+        try:
+            self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, threads, seed)
+        except MemoryError:
+            raise RtwaveError(
+                f"the system has no room for {voices} voices on {threads} threads; ask for fewer"
+            ) from None
         self._resampler = None
         if self.sample_rate != self.model_rate:
             from .._stream import Resampler

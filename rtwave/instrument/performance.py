@@ -29,7 +29,12 @@ class Performance:
         voices = playing.polyphony if settings.voices is None else settings.voices
         self.preset = preset
         self.engine = Engine(
-            preset, voices=voices, seed=settings.seed or 0, threads=threads, sample_rate=settings.sample_rate
+            preset,
+            voices=voices,
+            seed=settings.seed or 0,
+            precision=settings.precision or "auto",
+            threads=threads,
+            sample_rate=settings.sample_rate,
         )
         self.settings = msgspec.structs.replace(
             settings,
@@ -40,6 +45,7 @@ class Performance:
             gain_db=playing.gain_db,
             transpose=settings.transpose or 0,
             sample_rate=self.engine.sample_rate,
+            precision=self.engine.precision,
         )
         self.performer = Performer(
             temperature=playing.temperature,

@@ -38,6 +38,7 @@ def render_midi(
     transpose: int | None = None,
     channel: int | None = None,
     sample_rate: int | None = None,
+    precision: str | None = None,
     tail_s: float = DEFAULT_TAIL_S,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
@@ -45,8 +46,9 @@ def render_midi(
     """Render a MIDI file; returns float32 samples (frames,) and writes them to `out` (.wav or .flac) where given.
 
     What is None comes from the file if it is a take of rtwave's, else from the preset. `temperature` 0..2, `gain_db`
-    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz, `tail_s` seconds to ring out at most.
-    `threads` as in Engine. `progress` is called with the seconds done. Raises RtwaveError with one line.
+    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz, `precision` and `threads` as Engine takes
+    them, `tail_s` seconds to ring out at most. `progress` is called with the seconds done. Raises RtwaveError with one
+    line.
     """
     score = read_score(path)
     asked = Settings(
@@ -58,6 +60,7 @@ def render_midi(
         transpose=transpose,
         channel=channel,
         sample_rate=sample_rate,
+        precision=precision,
     )
     if out is not None:
         check_audio_path(out)

@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     transpose: int | None = None
     channel: int | None = None
     sample_rate: int | None = None
+    precision: str | None = None
 
 
 class Score(NamedTuple):

@@ -6,12 +6,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from ..engine.engine import Engine, choose_instruction_set, precisions
+from ..engine.engine import Engine, choose_instruction_set, choose_precision, precisions
 from ..errors import RtwaveError
 from ..presets import PRESET_FILE, Preset, load_preset, preset_folders
 from ..wavenet.precision import PRECISIONS, best_precision
 from ..wavenet.weights import Weights
 from .bits import bits_per_sample, nats_per_sample
+from .calibrate import calibrate_ranges
 from .checkpoint import Run
 from .corpus import Corpus
 from .dataset import Batch, Dataset
@@ -20,7 +21,8 @@ from .dataset import Batch, Dataset
 class Evaluation(msgspec.Struct, frozen=True):
     """Bits per 16-bit sample of each precision that `instruction_set` has, and which one `auto` takes by them.
 
-    `recordings` held out, and the `samples` of them that count; `bits` is empty where there are none.
+    `recordings` held out, and the `samples` of them that count; `bits` is empty where there are none. `played` is what
+    `auto` takes as yet: by a preset's own figures, which may be older, or lacking.
     """
 
     instruction_set: str
@@ -28,6 +30,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     samples: int
     bits: dict[str, float]
     auto: str
+    played: str
 
 
 def evaluate(
@@ -52,7 +55,34 @@ def evaluate(
         samples=sum(batch.targets[:, batch.context :].size for batch in batches),
         bits=bits,
         auto=best_precision(bits, by_speed),
+        played=best_precision(bits, by_speed),
     )
+
+
+def evaluate_model(
+    name_or_folder: str | Path,
+    corpus: str | Path | None = None,
+    instruction_set: str = "auto",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Judge a run or a preset as export would, by the run's own corpus unless another is named.
+
+    Ranges are measured where the file holds none. RtwaveError where nothing is held out, or a folder is not what it
+    should be.
+    """
+    model = open_model(name_or_folder)
+    preset = model if isinstance(model, Preset) else None
+    weights = preset.weights if preset else Weights.load(model.weights_path)
+    recordings = Corpus(corpus or Run(model.folder).corpus_folder())
+    if weights.ranges is None:
+        weights.ranges = calibrate_ranges(weights, recordings)
+    found = evaluate(weights, recordings, instruction_set, progress)
+    if not found.bits:
+        raise RtwaveError(f"{recordings.folder}: no recording is held out, so nothing can be judged")
+    if preset is None:
+        return found
+    played = choose_precision("auto", preset.precision, found.instruction_set)
+    return msgspec.structs.replace(found, played=played)
 
 
 def _bits(engine: Engine, batch: Batch) -> list[float]:

@@ -1,6 +1,6 @@
 """What a precision makes of a network: how its big matrices are rounded, and what they are multiplied by.
 
-bfloat16 rounds the weights. int8 holds each row of weights (and of each tap) as whole numbers of its own step, and the
+bfloat16 rounds the weights, in pairs. int8 holds each row of weights (and of each tap) as whole numbers of its own step, and the
 vector it meets as whole numbers of 14 bits, of one step for all: with 8 the piano loses 0.23 bits per sample, with
 8-bit weights nothing. Everything else stays float32.
 """
@@ -47,11 +47,23 @@ def best_precision(bits: dict[str, float], by_speed: list[str]) -> str:
     return next(good, "float32")
 
 
-def round_to_bfloat16(values: np.ndarray) -> np.ndarray:
-    """Finite float32 values rounded to the nearest bfloat16, ties to even, as float32; infinity above the largest."""
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
-    nearest = bits + 0x7FFF + ((bits >> 16) & 1)
-    return (nearest & 0xFFFF0000).view(np.float32)
+def round_to_bfloat16(weight: np.ndarray) -> np.ndarray:
+    """A matrix (rows, columns) or taps (rows, columns, k), float32, at the values that bfloat16 holds it at.
+
+    Two columns share 32 bits, and the second is read as it stands, with the first one's bits as its lower half: the
+    nearest of the values that this leaves. So a weight is off by at most 2⁻⁸ of its size, as in plain rounding.
+    """
+    bits = np.ascontiguousarray(weight, np.float32).view(np.uint32).astype(np.int64)
+    held = np.zeros_like(bits)
+    held[:, 0::2] = _nearest(bits[:, 0::2], 0)
+    held[:, 1::2] = _nearest(bits[:, 1::2], held[:, 0 : bits.shape[1] // 2 * 2 : 2] >> 16)
+    return held.astype(np.uint32).view(np.float32)
+
+
+def _nearest(bits: np.ndarray, below: np.ndarray | int) -> np.ndarray:
+    """Bits of the float32 nearest to each of `bits` among those whose lower half is `below`."""
+    sign, size = bits & 0x80000000, (bits & 0x7FFFFFFF) + 0x8000 - below
+    return sign | (np.clip(size, 0, 0x7F7F0000) & 0xFFFF0000) | below
 
 
 def quantize_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

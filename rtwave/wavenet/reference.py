@@ -10,11 +10,6 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 * (1.0 + np.tanh(0.5 * x))  # the same function, without overflow
 
 
-def _held(x: np.ndarray, step: float | None) -> np.ndarray:
-    """What a matrix is multiplied by: x, or the whole numbers of `step` nearest to it."""
-    return x if step is None else step * quantize(x, step)
-
-
 class ReferenceWaveNet:
     """A running copy of a network, float64: layer by layer as arXiv 1609.03499 has it.
 
@@ -47,20 +42,20 @@ class ReferenceWaveNet:
             h = h + tensors["excitation.weight"] @ e
         skip = np.zeros(self.config.skip_channels)
         for layer in range(len(self.config.dilations)):
-            y = _held(self._gate(layer, h, c), self.gated_step)
+            y = self._held(self._gate(layer, h, c), self.gated_step)
             skip += tensors[f"layers.{layer}.skip.weight"] @ y
             if f"layers.{layer}.residual.weight" in tensors:
                 h = h + tensors[f"layers.{layer}.residual.weight"] @ y + tensors[f"layers.{layer}.residual.bias"]
-        skip = _held(np.maximum(skip, 0.0), self.steps[-2])
+        skip = self._held(np.maximum(skip, 0.0), self.steps[-2])
         hidden = np.maximum(tensors["head.hidden.weight"] @ skip + tensors["head.hidden.bias"], 0.0)
         if self.config.output == "mulaw":  # a Gaussian's last two rows stay float32
-            hidden = _held(hidden, self.steps[-1])
+            hidden = self._held(hidden, self.steps[-1])
         return tensors["head.output.weight"] @ hidden + tensors["head.output.bias"]
 
     def _gate(self, layer: int, h: np.ndarray, c: np.ndarray) -> np.ndarray:
         """y (R,) of a layer whose input is h; h joins the layer's past."""
         prefix, dilation = f"layers.{layer}.", self.config.dilations[layer]
-        inputs = np.vstack([self.past[layer], _held(h, self.steps[layer])])
+        inputs = np.vstack([self.past[layer], self._held(h, self.steps[layer])])
         taps = inputs[::dilation]  # h[t − (k − 1) d], …, h[t − d], h[t]
         self.past[layer] = inputs[1:]
         z = self.tensors[prefix + "gate.bias"] + np.einsum("ijk,kj->i", self.tensors[prefix + "gate.weight"], taps)
@@ -68,6 +63,10 @@ class ReferenceWaveNet:
             z = z + self.tensors[prefix + "conditioning.weight"] @ c
         r = self.config.residual_channels
         return np.tanh(z[:r]) * _sigmoid(z[r:])
+
+    def _held(self, x: np.ndarray, step: float | None) -> np.ndarray:
+        """What a matrix is multiplied by: x, or the whole numbers of `step` nearest to it."""
+        return x if step is None else step * quantize(x, step)
 
     def teacher_force(
         self, samples: np.ndarray, conditioning: np.ndarray, excitation: np.ndarray | None = None

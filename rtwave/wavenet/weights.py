@@ -103,6 +103,14 @@ class Weights:
         """Number of weights in the network."""
         return sum(tensor.size for tensor in self.tensors.values())
 
+    def same_network(self, other: "Weights") -> bool:
+        """Whether both compute the same, whatever their instruments."""
+        return (
+            self.config == other.config
+            and all(np.array_equal(tensor, other.tensors[name]) for name, tensor in self.tensors.items())
+            and np.array_equal(self.ranges, other.ranges)
+        )
+
     @classmethod
     def random(cls, config: WaveNetConfig, seed: int = 0, scale: float = 1.0) -> "Weights":
         """A random network whose activations stay in range, for tests and benchmarks."""

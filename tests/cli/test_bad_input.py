@@ -87,6 +87,8 @@ def test_unknown_key_in_a_preset(perform, bell):
         (["--transpose", "1000"], "transpose is 1000"),
         (["--seed", "-5"], "seed is -5"),
         (["--tail", "-1"], "tail is -1"),
+        (["--precision", "int4"], "precision is 'int4', .* has auto, "),
+        (["--precision", "int8"], "ranges is missing, int8 needs .*; export the preset again"),
     ],
 )
 def test_impossible_options(perform, bell, options, problem):

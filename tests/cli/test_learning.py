@@ -1,10 +1,12 @@
 """From a folder of recordings to a preset that plays, by the three commands an experimenter types."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import soundfile
@@ -12,6 +14,8 @@ import soundfile
 pytest.importorskip("torch")
 pytest.importorskip("soxr")
 
+from rtwave.engine.engine import Engine
+from rtwave.presets import load_preset, write_preset
 from rtwave.training.checkpoint import Run, read_options
 from rtwave.wavenet.weights import Weights
 
@@ -19,8 +23,13 @@ SMALL = ["--layers", "3", "--residual-channels", "8", "--skip-channels", "8", "-
 SMALL += ["--length", "512", "--render-every", "20", "--precision", "float32"]
 
 
-def rtwave(*words, folder):
-    command = [sys.executable, "-W", "error", "-m", "rtwave", *map(str, words)]
+def rtwave(*words, folder, torch=True):
+    words = [str(word) for word in words]
+    if not torch:
+        code = f"import sys; sys.modules['torch'] = None; from rtwave.cli.main import run; sys.exit(run({words}))"
+        command = [sys.executable, "-W", "error", "-c", code]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-W", "error", "-m", "rtwave", *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
 
 
@@ -52,20 +61,66 @@ def test_train_tells_how_it_goes_and_leaves_a_note_to_hear(learned):
     assert soundfile.info(sounds[0]).samplerate == 16_000
 
 
-def test_export_makes_a_preset_that_renders_and_needs_no_torch(learned):
+@pytest.fixture(scope="module")
+def exported(learned):
+    """The preset made of it, and what export said."""
     folder, _, _ = learned
     words = ["export", "run", "--out", "preset", "--name", "pluck", "--license", "CC0"]
-    without_torch = f"import sys; sys.modules['torch'] = None; from rtwave.cli.main import run; sys.exit(run({words}))"
-    exported = subprocess.run(
-        [sys.executable, "-W", "error", "-c", without_torch], cwd=folder, capture_output=True, text=True, timeout=120
-    )
-    assert (exported.returncode, exported.stderr) == (0, "")
-    assert (folder / "preset" / "LICENSE.txt").read_text().startswith("CC0")
+    said = rtwave(*words, folder=folder, torch=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    return load_preset(folder / "preset"), said.stdout
+
+
+def test_export_makes_a_preset_that_renders_and_needs_no_torch(learned, exported):
+    folder, _, _ = learned
+    assert (exported[0].folder / "LICENSE.txt").read_text().startswith("CC0")
     played = rtwave(
         "play", "--preset", "preset", "--device", "null", "--seconds", 0.3, "--record", "take.wav", folder=folder
     )
     assert played.returncode == 0, played.stderr
     assert soundfile.info(folder / "take.wav").frames > 0
+
+
+def test_a_preset_holds_what_every_precision_loses_and_plays_the_one_it_says(exported):
+    preset, said = exported
+    assert preset.weights.ranges.shape == (5,)
+    assert preset.precision.keys() == {"float32", "bfloat16", "int8"}
+    taken = Engine(preset).precision
+    assert f"int8 {preset.precision['int8']:.4f}; plays in {taken}" in said
+    assert preset.precision[taken] <= preset.precision["float32"] + 0.01
+
+
+@pytest.mark.parametrize("words", [["run"], ["preset", "--corpus", "corpus"]], ids=["run", "preset"])
+def test_evaluate_tells_the_same_of_a_run_and_of_its_preset_and_needs_no_torch(learned, exported, words):
+    answer = rtwave("evaluate", *words, "--json", folder=learned[0], torch=False)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    found, (preset, _) = json.loads(answer.stdout), exported
+    assert found["bits"] == preset.precision
+    assert found["recordings"] == 1
+    assert found["auto"] == Engine(preset).precision
+
+
+def test_evaluate_in_words_says_which_precision_auto_takes_and_when_the_preset_says_otherwise(learned, exported):
+    folder, (preset, _) = learned[0], exported
+    said = rtwave("evaluate", "preset", "--corpus", "corpus", folder=folder).stdout.splitlines()
+    assert [line.split()[0] for line in said[2:]] == ["precision", "float32", "bfloat16", "int8"]
+    assert [line.split()[0] for line in said if "auto takes it" in line] == [Engine(preset).precision]
+    write_preset(folder / "bare", replace(preset.weights, ranges=None), name="bare")
+    said = rtwave("evaluate", "bare", "--corpus", "corpus", folder=folder)
+    assert said.returncode == 0
+    assert "The preset says otherwise, and plays in float32: export it again." in said.stdout
+
+
+def test_a_preset_without_measurements_is_exported_again_without_its_run(learned, tmp_path):
+    folder, _, _ = learned
+    weights = Weights.load(folder / "run" / "model.safetensors")
+    write_preset(tmp_path / "old", weights, name="old", license="CC0", description="plucked")
+    again = rtwave("export", tmp_path / "old", "--corpus", "corpus", "--out", tmp_path / "old", folder=folder)
+    assert again.returncode == 0, again.stderr
+    preset = load_preset(tmp_path / "old")
+    assert preset.weights.ranges is not None
+    assert len(preset.precision) == 3
+    assert (preset.license, preset.description) == ("CC0", "plucked")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
@@ -119,6 +174,14 @@ def test_train_says_which_recordings_are_too_short_and_that_none_is_held_out(rec
     assert "left out 1 recordings, shorter than a segment of --length: pluck_E4.wav" in trained.stdout
     assert "no recording is held out" in trained.stdout
     assert "nan" not in trained.stdout
+    evaluated = rtwave("evaluate", "run", folder=tmp_path)
+    assert (evaluated.returncode, evaluated.stdout) == (1, "")
+    assert evaluated.stderr == f"rtwave: {tmp_path / 'corpus'}: no recording is held out, so nothing can be judged\n"
+    exported = rtwave("export", "run", "--out", "preset", folder=tmp_path)
+    assert (exported.returncode, "bits" in exported.stdout) == (0, False)
+    preset = load_preset(tmp_path / "preset")
+    assert (preset.precision, Engine(preset).precision) == ({}, "float32")
+    assert Engine(preset, precision="int8").render(100).shape == (100,)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +199,11 @@ def test_train_says_which_recordings_are_too_short_and_that_none_is_held_out(rec
         (("train", "corpus", "--learning-rate", "-1"), "learning_rate is -1.0"),
         (("train", "corpus", "--output", "loud"), "output is 'loud'"),
         (("export", "empty"), "no such weights file"),
+        (("export", "preset_of_old"), "preset_of_old: does not say what corpus it was learned from; name it with"),
+        (("evaluate", "empty"), "empty: neither a run's folder nor a preset's, nor the name of a preset (piano"),
+        (("evaluate", "preset_of_old"), "does not say what corpus it was learned from; name it with --corpus"),
+        (("evaluate", "piano", "--corpus", "empty"), "not a whole corpus"),
+        (("evaluate", "run", "--instruction-set", "abacus"), "instruction set is 'abacus', this machine has"),
         (("export", "run", "--name", "../evil"), "name is '../evil'"),
         (("export", "run", "--name", ""), "name is ''"),
         (("export", "run", "--demo", "corpus/corpus.json"), "not a whole MIDI file"),
@@ -144,6 +212,8 @@ def test_train_says_which_recordings_are_too_short_and_that_none_is_held_out(rec
 def test_bad_input_is_one_line_and_a_non_zero_exit(learned, words, message):
     folder, _, _ = learned
     (folder / "empty").mkdir(exist_ok=True)
+    if not (folder / "preset_of_old").exists():
+        write_preset(folder / "preset_of_old", Weights.load(folder / "run" / "model.safetensors"), name="old")
     said = rtwave(*words, folder=folder)
     assert said.returncode == 1
     assert message in said.stderr

@@ -6,7 +6,7 @@ import pytest
 
 from rtwave import presets
 from rtwave.cli.doctor import measure_voices
-from rtwave.presets import load_preset
+from rtwave.presets import load_preset, write_preset
 
 from ..jack import Client, server
 from .programs import started
@@ -29,12 +29,23 @@ def test_presets_tell_what_plays_and_what_does_not(rtwave, at_home):
     assert "broken: cannot be played: " in out
 
 
+def test_presets_and_doctor_tell_the_precision_that_will_be_played(rtwave, at_home, monkeypatch):
+    monkeypatch.setenv("RTWAVE_INSTRUCTION_SET", "portable")
+    assert "16000 Hz, played in float32; " in rtwave("presets")[1]
+    preset = load_preset(at_home)
+    write_preset(at_home, preset.weights, name="bell", precision={"bfloat16": 5.0, "float32": 5.0})
+    monkeypatch.setattr("rtwave.engine.engine.precisions", lambda instruction_set: ["bfloat16", "float32"])
+    assert "16000 Hz, played in bfloat16; " in rtwave("presets")[1]
+    assert "in real time on one core, bfloat16" in rtwave("doctor")[1]
+
+
 def test_presets_as_json(rtwave, at_home):
     code, out, _ = rtwave("presets", "--json")
     listing = {entry["name"]: entry for entry in json.loads(out)}
     assert code == 0
     assert listing["bell"]["problem"] is None
     assert listing["bell"]["playing"]["polyphony"] == 6
+    assert (listing["bell"]["precision"], listing["bell"]["bits_per_sample"]) == ("float32", {})
     assert listing["bell"]["parameters"] == load_preset(at_home).weights.parameters
     assert "missing required field" in listing["broken"]["problem"]
 

@@ -16,6 +16,7 @@ ODD_SIZES = {
     "five": {"residual_channels": 5, "skip_channels": 100, "head_channels": 7, "kernel_size": 3, "dilations": (1, 3)},
     "twenty-four": {"residual_channels": 24, "skip_channels": 40, "output": "mulaw", "dilations": (1, 2, 4, 8, 16)},
     "thirty-three": {"residual_channels": 33, "skip_channels": 17, "kernel_size": 3, "conditioning": EVERYTHING},
+    "forty": {"residual_channels": 40, "skip_channels": 100, "kernel_size": 3, "dilations": (8, 1, 16, 2)},
     "wide": {"residual_channels": 96, "skip_channels": 100, "head_channels": 50, "dilations": (1, 2, 1)},
     "one-layer": {"residual_channels": 16, "skip_channels": 16, "head_channels": 16, "dilations": (5,)},
     "dilation-one": {"residual_channels": 7, "dilations": (1, 1, 1), "kernel_size": 3, "conditioning": ()},

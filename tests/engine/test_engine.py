@@ -181,7 +181,7 @@ def test_a_preset_brings_its_own_controls():
         ({"voices": 0}, "voices is 0, expected a whole number from 1 to 256"),
         ({"voices": 2.0}, "voices is 2.0"),
         ({"seed": -1}, "seed is -1"),
-        ({"precision": "int8"}, "precision is 'int8', expected 'auto' or 'float32'"),
+        ({"precision": "int4"}, "precision is 'int4', .* has auto, "),
         ({"sample_rate": 0}, "sample_rate is 0"),
         ({"model": "piano"}, "model is str, expected a Preset or Weights"),
     ],

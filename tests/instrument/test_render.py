@@ -9,6 +9,7 @@ import rtwave
 from rtwave import presets
 from rtwave.errors import RtwaveError
 from rtwave.instrument import sequencer
+from rtwave.instrument.messages import NOTE_ON, Message
 from rtwave.instrument.performance import Performance
 from rtwave.instrument.render import render_midi, render_score
 from rtwave.instrument.scores import Settings, Take, read_score
@@ -100,6 +101,20 @@ def test_a_take_is_rendered_at_the_rate_it_was_played_at(song, bell, tmp_path):
     assert len(render_midi(tmp_path / "take.mid", sample_rate=16_000)) < 44_100
 
 
+def test_a_take_is_rendered_in_the_precision_it_was_played_in(song, bell, tmp_path):
+    for precision in ("bfloat16", "float32"):
+        settings = Performance(Settings(preset=str(bell), precision=precision)).settings
+        assert settings.precision == precision
+        take = Take(16_000, settings)
+        for key in (60, 64):
+            take.add(Message(NOTE_ON, 0, key, 90), 0)
+        take.save(tmp_path / f"{precision}.mid", 4_000)
+    rounded, exact = (render_midi(tmp_path / f"{name}.mid", tail_s=0.0) for name in ("bfloat16", "float32"))
+    assert not np.array_equal(rounded, exact)
+    np.testing.assert_array_equal(render_midi(tmp_path / "bfloat16.mid", tail_s=0.0), rounded)
+    np.testing.assert_array_equal(render_midi(tmp_path / "float32.mid", precision="bfloat16", tail_s=0.0), rounded)
+
+
 def test_take_names_a_preset_that_is_found_by_name_whatever_lies_in_the_folder(bell, tmp_path, monkeypatch):
     monkeypatch.setattr(presets, "user_presets_folder", lambda: bell.parent)
     (tmp_path / "bell").mkdir()
@@ -136,6 +151,8 @@ def test_notes_without_end_are_cut_after_the_tail(bell, tmp_path):
         ({"transpose": 500}, "transpose"),
         ({"seed": -1}, "seed"),
         ({"sample_rate": 0}, "sample_rate"),
+        ({"precision": "int4"}, "precision is 'int4'"),
+        ({"precision": "int8"}, "export the preset again"),
         ({"tail_s": -1.0}, "tail"),
         ({"preset": "nosuch"}, "no preset 'nosuch'"),
         ({"out": "song.mp3"}, r"\.wav or \.flac"),

@@ -4,8 +4,9 @@ import pytest
 
 pytest.importorskip("soxr")
 
-from rtwave.training.calibrate import calibrate_temperature, purity_db
+from rtwave.training.calibrate import calibrate_ranges, calibrate_temperature, purity_db
 from rtwave.training.corpus import Corpus
+from rtwave.training.dataset import Dataset
 from rtwave.wavenet.config import WaveNetConfig
 from rtwave.wavenet.features import partial_frequencies
 from rtwave.wavenet.weights import Weights
@@ -93,3 +94,50 @@ def test_no_key_is_played_above_temperature_one(corpus_folder, heard):
     weights = Weights.random(WaveNetConfig(dilations=(1,), excitation="partials"))
     offsets = calibrate_temperature(weights, shortened(Corpus(corpus_folder), RATE // 2), temperature=1.6)
     assert (1.6 + offsets).max() <= 1.0 + 1e-6
+
+
+SMALL = WaveNetConfig(
+    dilations=(1, 2, 4), residual_channels=8, skip_channels=8, head_channels=8, excitation="partials", partials=12
+)
+
+
+@pytest.mark.parametrize("fields", [{}, {"output": "mulaw"}, {"excitation": "none"}], ids=str)
+def test_ranges_are_those_of_real_sound(corpus_folder, fields):
+    """Of a network whose first layer is told the sample alone, so that the recordings' peak shows in its range."""
+    config = msgspec.structs.replace(SMALL, **fields)
+    weights, corpus = Weights.random(config), Corpus(corpus_folder)
+    if config.output == "gaussian":
+        weights.tensors["input.weight"][...], weights.tensors["input.bias"][...] = 3.0, 0.0
+        if config.excitation_channels:
+            weights.tensors["excitation.weight"][...] = 0.0
+    ranges = calibrate_ranges(weights, corpus)
+    assert (ranges.shape, ranges.dtype) == ((5,), np.float32)
+    assert np.isfinite(ranges).all()
+    assert (ranges > 0.0).all()
+    if config.output == "gaussian":
+        onsets = [corpus.sound(entry)[:4096] for entry in corpus.index.entries if not entry.held_out]
+        loudest = max(np.abs(onset[: len(onset) // 2]).max() for onset in onsets)
+        assert ranges[0] == pytest.approx(3.0 * loudest, rel=0.05)
+
+
+def test_ranges_are_measured_over_every_key_at_every_strength_and_never_on_what_is_held_out(corpus_folder, monkeypatch):
+    heard = []
+    segment = Dataset.segment
+
+    def listen(self, entry, start, *rest):
+        heard.append((entry.note, entry.velocity, entry.held_out, start < 0))
+        return segment(self, entry, start, *rest)
+
+    monkeypatch.setattr(Dataset, "segment", listen)
+    corpus = Corpus(corpus_folder)
+    calibrate_ranges(Weights.random(SMALL), corpus)
+    trained = {(entry.note, entry.velocity, False, True) for entry in corpus.index.entries if not entry.held_out}
+    assert set(heard) == trained
+    assert len(heard) == len(trained)
+
+
+def test_of_many_recordings_some_are_taken_evenly(corpus_folder, monkeypatch):
+    monkeypatch.setattr("rtwave.training.calibrate.RANGED_RECORDINGS", 4)
+    corpus, done = Corpus(corpus_folder), []
+    calibrate_ranges(Weights.random(SMALL), corpus, lambda count, total: done.append((count, total)))
+    assert done == [(0, 4), (1, 4), (2, 4), (3, 4)]

@@ -202,6 +202,23 @@ def test_a_length_that_fits_no_recording_is_one_clear_error(corpus):
         Dataset(corpus, CONFIG, length=40_000)
 
 
+def test_a_corpus_made_for_another_network_is_refused(corpus):
+    other = msgspec.structs.replace(CONFIG, sample_rate=22_050)
+    with pytest.raises(RtwaveError, match=r"16000 Hz .* but the network has 22050 Hz .*prepare it again"):
+        Dataset(corpus, other)
+    with pytest.raises(RtwaveError, match=r"12 partials, expected 13; prepare it again"):
+        Dataset(corpus, msgspec.structs.replace(CONFIG, partials=13))
+
+
+def test_standard_segments_are_as_long_as_in_training_or_as_short_recordings_allow(corpus):
+    assert Dataset.standard(corpus, CONFIG).length == Dataset(corpus, CONFIG).length
+    names = {entry.name for entry in corpus.index.entries}
+    short = Dataset.standard(shortened(corpus, names, 2000), CONFIG)
+    assert 1600 <= short.length - short.context <= 1700
+    assert len(short.validation()[0].inputs) == len(short.held_out) == 1
+    assert not short.too_short
+
+
 def test_knobs_are_those_whose_labels_vary(corpus):
     assert corpus.knobs == ()
     first, *rest = corpus.index.entries

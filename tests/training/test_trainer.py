@@ -120,6 +120,11 @@ def test_a_network_that_does_not_fit_the_corpus_is_refused(corpus_folder, tmp_pa
         trainer(corpus_folder, tmp_path, WaveNetConfig(excitation="partials", partials=13))
 
 
+def test_a_folder_that_does_not_know_its_corpus_asks_for_it(tmp_path):
+    with pytest.raises(RtwaveError, match=r"does not say what corpus it was learned from; name it with --corpus"):
+        Run(tmp_path).corpus_folder()
+
+
 def test_resuming_from_nothing_or_from_a_damaged_file_is_one_clear_error(tmp_path):
     with pytest.raises(RtwaveError, match=r"no checkpoint\.pt"):
         Run(tmp_path).load_state()

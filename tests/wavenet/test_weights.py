@@ -125,3 +125,13 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path):
 def test_a_saved_network_can_be_read_by_others(tmp_path):
     Weights.random(SMALL).save(tmp_path / "a.safetensors")
     assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+def test_networks_are_the_same_where_they_compute_the_same():
+    weights = Weights.random(SMALL)
+    assert weights.same_network(Weights.random(SMALL))
+    assert not weights.same_network(Weights.random(SMALL, seed=1))
+    assert not weights.same_network(Weights.random(WaveNetConfig()))
+    measured = Weights.random(SMALL)
+    measured.ranges = np.ones(4, np.float32)
+    assert not weights.same_network(measured)
