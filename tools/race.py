@@ -19,14 +19,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from racers.course import Course
-from racers.runner import Entry, Runner
+from racers.runner import CANNOT_START, Entry, Runner
 
 from rtwave import RtwaveError, load_preset
 from rtwave.engine.bench import TOLERANCE, machine, random_model
 from rtwave.engine.engine import choose_instruction_set, precisions
 from rtwave.wavenet.instrument import Instrument
 from rtwave.wavenet.reference import ReferenceWaveNet
-from rtwave.wavenet.weights import Weights
 
 MOST_CORES = 1.1
 """Processor time over time that one thread can show."""
@@ -65,16 +64,16 @@ class Result:
 
 @dataclass
 class Outcome:
-    """Results, fastest first; by name, why others were left out (a package is missing) or failed."""
+    """Results, fastest first; by name, why others were left out or failed."""
 
     results: list[Result]
     left_out: dict[str, str]
     failed: dict[str, str]
 
 
-def rtwave_entries(weights: Weights) -> list[Entry]:
-    """The engine in every precision that the weights allow."""
-    names = [name for name in precisions(choose_instruction_set()) if name != "int8" or weights.ranges is not None]
+def rtwave_entries() -> list[Entry]:
+    """The engine in every precision."""
+    names = precisions(choose_instruction_set())
     return [Entry(f"rtwave {name}", "racers.rtwave_engine:RtwaveEngine", name, {"precision": name}) for name in names]
 
 
@@ -115,7 +114,7 @@ def race(course: Course, entries: list[Entry], rounds: int, seconds: float) -> O
             try:
                 checked[runner] = judge.check(runner)
                 turns[runner] = []
-            except ModuleNotFoundError as error:
+            except CANNOT_START as error:
                 outcome.left_out[entry.name] = str(error)
             except RuntimeError as error:
                 outcome.failed[entry.name] = str(error)
@@ -190,7 +189,7 @@ def main() -> int:
     except RtwaveError as error:
         parser.error(str(error))
     held = dataclasses.replace(weights, instrument=Instrument.neutral(weights.config.partials))  # no note dies away
-    entries = [*rtwave_entries(held), *PEERS]
+    entries = [*rtwave_entries(), *PEERS]
     names = {entry.name for entry in entries}
     if unknown := set(arguments.only or ()) - names:
         parser.error(f"no contestant {min(unknown)!r}, expected some of {', '.join(sorted(names))}")

@@ -112,6 +112,13 @@ def test_a_missing_package_is_left_out():
     assert outcome == race.Outcome([], {"Abacus": "No module named 'abacus'"}, {})
 
 
+def test_weights_without_ranges_leave_int8_out():
+    course, entries = Course.of(NETWORKS["gaussian"]), race.rtwave_entries()
+    outcome = race.race(course, [entry for entry in entries if entry.precision == "int8"], rounds=1, seconds=0.01)
+    assert "ranges is missing" in outcome.left_out["rtwave int8"]
+    assert not outcome.failed
+
+
 def test_the_table_has_every_precision(monkeypatch, capsys):
     monkeypatch.setattr(race, "PEERS", [Entry("PyTorch eager", "racers.numpy_step:NumpyStep")])
     monkeypatch.setattr(sys, "argv", ["race.py", "--model", "3x8x16", "--rounds", "2", "--seconds", "0.01", "--json"])

@@ -11,6 +11,8 @@ from unittest import mock
 
 import numpy as np
 
+from rtwave import RtwaveError
+
 from .course import Course
 
 CHUNK = 256
@@ -20,6 +22,9 @@ ALONE = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TORCHINDUCTOR_COMPILE_THREADS"), "1"
 )
 """The environment in which a library starts no threads and no helpers of its own."""
+
+CANNOT_START = (ModuleNotFoundError, RtwaveError)
+"""What leaves a contestant out: a package is missing, or the weights lack what its precision needs."""
 
 
 @dataclass
@@ -84,8 +89,8 @@ def serve(pipe: Connection, entry: Entry, course: Course) -> None:
             pipe.send((steps / elapsed_s, (time.process_time() - start_cpu_s) / elapsed_s))
     except EOFError:
         return
-    except ModuleNotFoundError as error:
-        pipe.send(ModuleNotFoundError(str(error)))
+    except CANNOT_START as error:
+        pipe.send(type(error)(str(error)))
     except Exception as error:
         traceback.print_exc()
         pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
