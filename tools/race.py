@@ -6,7 +6,8 @@
 Every contestant has a process of its own; they take turns, and go round several times. Before anything is timed, each
 is given the same samples and its outputs are compared with the float64 reference of its precision; one that is wrong
 is not timed, and the exit status is 1. Timed is one note playing freely: every sample is drawn and fed back before the
-next. Ratios are between medians of one run. How the peers are written: tools/racers/.
+next. Speeds go by processor time, which on a quiet machine is time: what else the machine does costs nobody more than
+room in the caches. Ratios are between medians of one run. How the peers are written: tools/racers/.
 """
 
 import argparse
@@ -42,7 +43,7 @@ PEERS = [
 
 @dataclass
 class Result:
-    """One contestant's race. Speeds in samples/s, the median, lowest and highest round.
+    """One contestant's race. Speeds in samples per second of processor time: the median, lowest and highest round.
 
     `error`: largest difference from the reference of its precision, relative to the largest output;
     `error_to_float32`: from the float32 reference. `cores`: processor time over time, the median round.
@@ -161,11 +162,24 @@ def _compare(results: list[Result]) -> None:
 
 def print_table(results: list[Result]) -> None:
     """A line for each result, for people."""
-    table = [("", "samples/s", "lowest to highest", "x real time", "x eager", "x slowest", "error", "to float32", "by")]
+    table = [
+        (
+            "",
+            "samples/s",
+            "lowest to highest",
+            "x real time",
+            "x eager",
+            "x slowest",
+            "error",
+            "to float32",
+            "cores",
+            "by",
+        )
+    ]
     for r in results:
         eager = "" if r.to_eager is None else f"{r.to_eager:.2f}"
         ratios = (f"{r.times_real_time:.3f}", eager, f"{r.to_slowest:.2f}")
-        errors = (f"{r.error:.0e} < {r.tolerance:.0e}", f"{r.error_to_float32:.0e}")
+        errors = (f"{r.error:.0e} < {r.tolerance:.0e}", f"{r.error_to_float32:.0e}", f"{r.cores:.2f}")
         speeds = (f"{r.samples_per_second:,.0f}", f"{r.lowest:,.0f} to {r.highest:,.0f}")
         table.append((r.name, *speeds, *ratios, *errors, r.versions))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]

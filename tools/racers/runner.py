@@ -54,7 +54,7 @@ class Runner:
         return self._receive()
 
     def turn(self, seconds: float) -> tuple[float, float]:
-        """Samples/s over a turn, and the processor time it took a second."""
+        """Samples per second of processor time over a turn, and processor time over time."""
         self._pipe.send(seconds)
         return self._receive()
 
@@ -86,7 +86,8 @@ def serve(pipe: Connection, entry: Entry, course: Course) -> None:
             while (elapsed_s := time.perf_counter() - start_s) < seconds:
                 contestant.run(CHUNK)
                 steps += CHUNK
-            pipe.send((steps / elapsed_s, (time.process_time() - start_cpu_s) / elapsed_s))
+            cpu_s = time.process_time() - start_cpu_s
+            pipe.send((steps / cpu_s, cpu_s / elapsed_s))
     except EOFError:
         return
     except CANNOT_START as error:
