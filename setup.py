@@ -21,6 +21,7 @@ X86_FLAGS = {
     "avx512_amx": [*AVX512_FLAGS, "-mavx512vnni", "-mamx-tile", "-mamx-int8"],
 }
 ARM_FLAGS = {"neon_dotprod": ["-march=armv8.2-a+dotprod"]}
+ENGINE = ("engine", "ensemble", "workers", "voice", "wavenet", "state", "matrix", "kernels/kernels")
 KERNELS = ("portable", *X86_FLAGS, "neon", *ARM_FLAGS)
 """Every kernel file is always compiled; one that is not for the target's processor comes out empty."""
 
@@ -81,7 +82,7 @@ class BuildPackage(build_py):
 setup(
     ext_modules=cythonize(
         [
-            extension("_engine", "engine.c", "ensemble.c", "workers.c", "voice.c", "wavenet.c", "kernels/kernels.c"),
+            extension("_engine", *(f"{name}.c" for name in ENGINE)),
             extension("_stream", "stream.c", "resampler.c"),
         ],
         language_level=3,

@@ -69,7 +69,7 @@ cdef extern from "wavenet.h":
         int class_index
     wavenet_t *wavenet_create(const wavenet_config_t *, const wavenet_tensors_t *, precision_t, const kernels_t *)
     void wavenet_destroy(wavenet_t *)
-    bint wavenet_state_create(const wavenet_t *, wavenet_state_t *)
+    bint wavenet_state_create(const wavenet_t *, wavenet_state_t *, int)
     void wavenet_state_destroy(wavenet_state_t *)
 
 
@@ -298,7 +298,7 @@ cdef class Network:
         memset(states, 0, sizeof(states))
         for n in range(voices):
             pointers[n] = &states[n]
-            good = good and wavenet_state_create(self.handle, &states[n])
+            good = good and wavenet_state_create(self.handle, &states[n], n)
         with nogil:
             for t in range(frames if good else 0):
                 for n in range(voices):

@@ -79,7 +79,7 @@ static bool create_voices(engine_t *engine, int voices, int threads)
 {
     const setting_t *setting = &engine->setting;
     engine->polyphony = voices;
-    if (!wavenet_state_create(setting->network, &engine->primed)
+    if (!wavenet_state_create(setting->network, &engine->primed, 0)
         || !ensemble_create(&engine->ensemble, setting, voices + SPARE_VOICES, threads))
         return false;
     denormals_t mode = denormals_flush();

@@ -78,9 +78,11 @@ bool ensemble_create(ensemble_t *ensemble, const setting_t *setting, int slots, 
     ensemble->sound = memory_allocate(sizeof(float) * CHUNK_FRAMES * slots);
     if (!ensemble->voices || !ensemble->active || !ensemble->sound)
         return false;
-    while (ensemble->slots < slots)
-        if (!voice_create(&ensemble->voices[ensemble->slots++], setting))
+    while (ensemble->slots < slots) {
+        const int number = ensemble->slots++;
+        if (!voice_create(&ensemble->voices[number], setting, number))
             return false;
+    }
     ensemble->workers = workers_create(threads, slots, render_group, ensemble);
     return ensemble->workers != NULL;
 }

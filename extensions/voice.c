@@ -17,7 +17,7 @@
 #define VIBRATO_HZ 5.5
 #define NEPER_DB 8.685889638
 
-bool voice_create(voice_t *voice, const setting_t *setting)
+bool voice_create(voice_t *voice, const setting_t *setting, int number)
 {
     const int partials = setting->network->config.partials;
     memset(voice, 0, sizeof *voice);
@@ -25,7 +25,7 @@ bool voice_create(voice_t *voice, const setting_t *setting)
     voice->phases = calloc(partials + 1, sizeof(double));
     voice->turns = calloc(partials + 1, sizeof(double));
     bool good = voice->curve_db && voice->phases && voice->turns;
-    return good && wavenet_state_create(setting->network, &voice->state);
+    return good && wavenet_state_create(setting->network, &voice->state, number);
 }
 
 void voice_destroy(voice_t *voice)

@@ -51,7 +51,7 @@ typedef struct {
 } voice_t;
 
 /* False when memory is out. */
-bool voice_create(voice_t *voice, const setting_t *setting);
+bool voice_create(voice_t *voice, const setting_t *setting, int number);
 void voice_destroy(voice_t *voice);
 
 void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t *primed, int key, int velocity,

@@ -10,10 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "matrix.h"
+
 enum {
-    LANES = 16,        /* rows are padded to this, the widest vector there is */
-    PANELS = 8,        /* panels of LANES rows whose weights lie interleaved: what one pass over the columns can take */
-    LINE_BYTES = 64,   /* LANES rows of one column (float32), two (bfloat16) or four (int8) */
     MAX_LAYERS = 256,
     MAX_TAPS = 3,      /* kernel size */
     BATCH = 8,         /* voices, or samples, that share one pass over the weights */
@@ -24,13 +23,6 @@ enum {
 /* Bounds of rtwave/wavenet/config.py and features.py. */
 #define LOG_SCALE_MIN -9.5f
 #define LOG_SCALE_MAX 1.0f
-
-/* Weights of the large matrices; rtwave/wavenet/precision.py says what each means. */
-typedef enum { FLOAT32, BFLOAT16, INT8, PRECISIONS } precision_t;
-
-/* Activations that meet int8 weights: 14 bits above -ACTIVATION_ZERO, in two planes of 7 bits. What that zero adds to
-   a product is constant, and taken out of the bias that follows it. */
-enum { ACTIVATION_ZERO = 8192, ACTIVATION_MAX = 8191, PLANE_BITS = 7 };
 
 typedef struct {
     int sample_rate;
@@ -64,15 +56,6 @@ typedef struct {
     const float *activation_steps; /* (layers + 2): of h at each layer, the skips, the hidden units; int8 alone */
 } wavenet_tensors_t;
 
-/* A matrix in lines of LANES rows; PANELS panels lie interleaved, so that a product reads one linear stream. */
-typedef struct {
-    precision_t precision;
-    char *lines;
-    int panels;      /* rows / LANES */
-    int line_count;  /* lines of one panel: columns / 1, 2 or 4, padded to an even count */
-    float *scale;    /* int8: (rows), from integer sum to value */
-} matrix_t;
-
 typedef struct {
     matrix_t past[MAX_TAPS - 1]; /* (2 Rp) x R, oldest tap first: filter rows, then gate rows */
     matrix_t gate;               /* (2 Rp) x R: the present tap */
@@ -102,7 +85,7 @@ typedef struct wavenet {
     float *skip_bias, *hidden_bias, *output_bias; /* the first is zero but for int8 */
     float skip_scale, hidden_scale; /* int8: 1 / step */
     float *class_values;            /* (Q) */
-    float *zeros;                   /* as long as the longest vector */
+    float *zeros;                   /* (2 Rp) */
     int row_bytes;                  /* of h as the products take it */
     size_t ring_bytes, ahead_floats;
     char *memory; /* one block holds all of the above */
@@ -144,8 +127,9 @@ wavenet_t *wavenet_create(const wavenet_config_t *config, const wavenet_tensors_
                           const struct kernels *kernels);
 void wavenet_destroy(wavenet_t *network);
 
-/* False when memory is out. Starts silent, with zero rings and zero conditioning. */
-bool wavenet_state_create(const wavenet_t *network, wavenet_state_t *state);
+/* False when memory is out. Starts silent, with zero rings and zero conditioning. States that are stepped together have
+   different numbers: they begin at different places in the cache, or their vectors would crowd each other out. */
+bool wavenet_state_create(const wavenet_t *network, wavenet_state_t *state, int number);
 void wavenet_state_destroy(wavenet_state_t *state);
 void wavenet_state_reset(const wavenet_t *network, wavenet_state_t *state);
 

@@ -42,7 +42,7 @@ static INLINE void enter(const wavenet_t *network, wavenet_state_t *state)
     memcpy(state->skips, network->skip_bias, sizeof(float) * network->skip_padded);
 }
 
-/* Row `steps` samples from now of a past tap (0 the oldest), in a layer's ring. */
+/* What a past tap (0 the oldest) reads at a position in a layer's ring. */
 static INLINE char *ring_row(const wavenet_t *network, const layer_t *layer, const wavenet_state_t *state,
                              int position, int tap)
 {
@@ -51,15 +51,16 @@ static INLINE char *ring_row(const wavenet_t *network, const layer_t *layer, con
     return state->rings + layer->ring + (size_t)(slot < length ? slot : slot - length) * network->row_bytes;
 }
 
-/* What the past taps give `count` samples of voices: out = sum over taps of W h, the same for any way of calling. */
-static INLINE void past_product(const wavenet_t *network, const layer_t *layer, operand_t *operands,
-                                char *(*taps)[BATCH], int count)
+/* What the past taps give operands that stand at `positions` in their rings: the sum over taps of W h. The numbers are
+   the same whether the operands are voices or samples of one voice. */
+static INLINE void past_product(const wavenet_t *network, const layer_t *layer, const wavenet_state_t *const *states,
+                                const int *positions, float *const *out, int count)
 {
+    operand_t operands[BATCH];
     for (int tap = 0; tap < network->config.kernel_size - 1; tap++) {
-        for (int n = 0; n < count; n++) {
-            operands[n].init = tap ? operands[n].out : network->zeros;
-            operands[n].x = taps[tap][n];
-        }
+        for (int n = 0; n < count; n++)
+            operands[n] = (operand_t){out[n], tap ? out[n] : network->zeros,
+                                      ring_row(network, layer, states[n], positions[n], tap)};
         product(&layer->past[tap], operands, count);
     }
 }
@@ -68,48 +69,41 @@ static INLINE void past_product(const wavenet_t *network, const layer_t *layer, 
    do this at different samples, so that steps take equally long. */
 static INLINE void look_ahead(const wavenet_t *network, const layer_t *layer, wavenet_state_t *state, place_t *place)
 {
-    operand_t operands[BATCH];
-    char *taps[MAX_TAPS - 1][BATCH];
+    const wavenet_state_t *states[AHEAD];
+    int positions[AHEAD];
+    float *out[AHEAD];
     const int to_wrap = layer->dilation - place->position % layer->dilation;
     const int to_whole = AHEAD - place->position % AHEAD;
     place->ready = to_wrap < to_whole ? to_wrap : to_whole;
     place->next = 0;
     for (int i = 0; i < place->ready; i++) {
-        float *out = state->ahead + layer->ahead + (size_t)i * 2 * network->residual_padded;
-        operands[i].out = out;
-        for (int tap = 0; tap < network->config.kernel_size - 1; tap++)
-            taps[tap][i] = ring_row(network, layer, state, place->position + i, tap);
+        states[i] = state;
+        positions[i] = place->position + i;
+        out[i] = state->ahead + layer->ahead + (size_t)i * 2 * network->residual_padded;
     }
-    past_product(network, layer, operands, taps, place->ready);
+    past_product(network, layer, states, positions, out, place->ready);
 }
 
 /* Point `past` of every voice at what the past taps give this sample. */
-static INLINE void look_back(const wavenet_t *network, int index, wavenet_state_t *const *states, const float **past,
+static INLINE void look_back(const wavenet_t *network, int index, wavenet_state_t *const *states, float **past,
                              int count)
 {
     const layer_t *layer = &network->layers[index];
-    operand_t operands[BATCH];
-    char *taps[MAX_TAPS - 1][BATCH];
-    int waiting = 0;
+    int positions[BATCH];
     for (int n = 0; n < count; n++) {
         wavenet_state_t *state = states[n];
         place_t *place = &state->places[index];
-        if (!place->ready && layer->looks_ahead)
-            look_ahead(network, layer, state, place);
-        if (place->ready) {
-            past[n] = state->ahead + layer->ahead + (size_t)place->next * 2 * network->residual_padded;
-            place->ready--;
-            place->next++;
-            continue;
-        }
+        positions[n] = place->position;
         past[n] = state->past;
-        operands[waiting].out = state->past;
-        for (int tap = 0; tap < network->config.kernel_size - 1; tap++)
-            taps[tap][waiting] = ring_row(network, layer, state, place->position, tap);
-        waiting++;
+        if (!layer->looks_ahead)
+            continue;
+        if (!place->ready)
+            look_ahead(network, layer, state, place);
+        place->ready--;
+        past[n] = state->ahead + layer->ahead + (size_t)place->next++ * 2 * network->residual_padded;
     }
-    if (waiting)
-        past_product(network, layer, operands, taps, waiting);
+    if (!layer->looks_ahead)
+        past_product(network, layer, (const wavenet_state_t *const *)states, positions, past, count);
 }
 
 /* h takes the place of the oldest row in the ring; that row is what the present tap reads. */
@@ -141,7 +135,7 @@ static INLINE void run_layer(const wavenet_t *network, int index, wavenet_state_
 {
     const layer_t *layer = &network->layers[index];
     const int padded = network->residual_padded;
-    const float *past[BATCH];
+    float *past[BATCH];
     operand_t operands[BATCH];
     look_back(network, index, states, past, count);
     for (int n = 0; n < count; n++)
@@ -186,6 +180,8 @@ static INLINE void run_head(const wavenet_t *network, wavenet_state_t *const *st
 
 static void step(const wavenet_t *network, wavenet_state_t *const *states, int count)
 {
+    if (count < 1)
+        return;
 #if TILES
     const bool tiled = network->precision == INT8;
     if (tiled)

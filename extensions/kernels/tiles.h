@@ -54,7 +54,7 @@ static INLINE void gather_tiles(char *tiles, const operand_t *operands, int coun
     }
 }
 
-/* Sums of 1..4 panels that lie side by side, LANES x 16 bytes... one tile each, to `sums`. */
+/* Sums of 1, 2 or 4 panels that lie side by side, a tile each. */
 static INLINE void tile_panels(const char *lines, size_t stride, int line_count, const char *tiles, char *sums,
                                const int panels)
 {
@@ -108,8 +108,7 @@ static INLINE void tile_rows(const matrix_t *matrix, int panel, int offset, cons
         for (int n = 0; n < count; n++) {
             const ivec upper = (ivec)load(sums + i * TILE_BYTES + n * 64);
             const ivec lower = (ivec)load(sums + i * TILE_BYTES + (BATCH + n) * 64);
-            const vec sum = __builtin_convertvector((upper << PLANE_BITS) + lower, vec);
-            store(operands[n].out + row, load(operands[n].init + row) + sum * scale);
+            store(operands[n].out + row, load(operands[n].init + row) + join(upper, lower) * scale);
         }
     }
 }

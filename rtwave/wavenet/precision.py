@@ -1,8 +1,8 @@
 """What a precision makes of a network: how its big matrices are rounded, and what they are multiplied by.
 
-bfloat16 rounds the weights, in pairs. int8 holds each row of weights (and of each tap) as whole numbers of its own step, and the
-vector it meets as whole numbers of 14 bits, of one step for all: with 8 the piano loses 0.23 bits per sample, with
-8-bit weights nothing. Everything else stays float32.
+bfloat16 rounds the weights, in pairs. int8 holds each row of weights (and of each tap) as whole numbers of its own
+step, and the vector it meets as whole numbers of 14 bits, of one step for all: with 8 the piano loses 0.23 bits per
+sample, with 8-bit weights nothing. Everything else stays float32.
 """
 
 from typing import TYPE_CHECKING

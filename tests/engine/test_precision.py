@@ -178,6 +178,31 @@ def test_extreme_weights_are_held_as_the_reference_holds_them(output, instructio
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+def test_int8_sums_of_many_columns_do_not_overflow(instruction_set):
+    weights = measured_network(residual_channels=8, skip_channels=3000, head_channels=9, dilations=(1, 2))
+    weights.tensors["head.hidden.weight"][:] = np.float32(0.01)  # every product at its largest
+    assert Judge(weights, inputs(weights.config, 30)).accepts_engine(instruction_set)
+
+
+@pytest.mark.parametrize("size", ["twenty-four", "thirty-three", "forty", "wide", "one-channel"])
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+def test_voices_do_not_change_each_other_in_any_precision(instruction_set, precision, size):
+    weights, _ = odd_network(size)
+    native = Engine(weights, instruction_set=instruction_set, precision=precision).native.network
+    given = []
+    for seed in range(8):
+        samples, conditioning, excitation = inputs(weights.config, 40, seed)
+        padding = np.zeros((len(conditioning) % 2, 40), np.float32)
+        given.append((samples, np.vstack([conditioning, padding]).T, excitation.T))
+    given = [np.stack(column).astype(np.float32, order="C") for column in zip(*given, strict=True)]
+    alone = np.concatenate([native.teacher_force(*(each[voice : voice + 1] for each in given)) for voice in range(8)])
+    for count in range(2, 9):
+        together = native.teacher_force(*(np.ascontiguousarray(each[:count]) for each in given))
+        np.testing.assert_array_equal(together, alone[:count])
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
 def test_block_size_does_not_change_output_in_any_precision(instruction_set, precision):

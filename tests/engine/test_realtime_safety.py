@@ -10,7 +10,17 @@ import pytest
 from ..sanitizer import run_under_thread_sanitizer
 
 EXTENSIONS = Path(__file__).parents[2] / "extensions"
-SOURCES = ["engine.c", "ensemble.c", "workers.c", "voice.c", "wavenet.c", "kernels/kernels.c", "kernels/portable.c"]
+SOURCES = [
+    "engine.c",
+    "ensemble.c",
+    "workers.c",
+    "voice.c",
+    "wavenet.c",
+    "state.c",
+    "matrix.c",
+    "kernels/kernels.c",
+    "kernels/portable.c",
+]
 AVX2, AVX512 = ["-mavx2", "-mfma"], ["-mfma", *(f"-mavx512{part}" for part in ("f", "dq", "bw", "vl"))]
 KERNELS = {
     "avx2": AVX2,

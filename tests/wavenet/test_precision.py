@@ -59,6 +59,11 @@ def test_bfloat16_is_the_nearest_that_its_half_of_a_pair_can_hold(weight):
     assert np.isfinite(held).all()
 
 
+def test_an_odd_columns_weight_is_read_with_its_neighbour_as_its_lower_half():
+    bits = round_to_bfloat16(np.float32([[1.5, -0.3]])).view(np.uint32)  # -0.3 is 0xBE99999A
+    np.testing.assert_array_equal(bits, [[0x3FC00000, 0xBE993FC0]])
+
+
 def test_bfloat16_keeps_signs_and_leaves_next_to_nothing_of_zeros():
     held = round_to_bfloat16(np.array([[1.0, 0.0, -1.0, -0.0, 0.0, -2.0]], np.float32))
     np.testing.assert_array_equal(np.signbit(held), [[False, False, True, True, False, True]])
