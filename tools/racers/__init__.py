@@ -1,0 +1,1 @@
+"""The contestants of tools/race.py, and what they are given."""
