@@ -1,7 +1,7 @@
 #if defined(__x86_64__)
 #define WIDTH 16
 #define ACCUMULATORS 24
-#define FASTEST {INT8, BFLOAT16, FLOAT32}
+#define FASTEST {BFLOAT16, INT8, FLOAT32}
 #define KERNELS kernels_avx512
 #define KERNELS_NAME "avx512"
 #include "body.h"
