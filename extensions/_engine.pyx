@@ -25,7 +25,7 @@ cdef extern from "kernels/kernels.h":
     ctypedef struct kernels_t:
         const char *name
         precision_t fastest[PRECISIONS]
-        void (*condition)(const wavenet_t *, wavenet_state_t *, const float *) noexcept nogil
+        void (*condition)(const wavenet_t *, wavenet_state_t **, int) noexcept nogil
         void (*excite)(const wavenet_t *, wavenet_state_t *, int) noexcept nogil
         void (*step)(const wavenet_t *, wavenet_state_t **, int) noexcept nogil
         float (*stream)(const char *, size_t) noexcept nogil
@@ -64,6 +64,7 @@ cdef extern from "wavenet.h":
         size_t weight_bytes, multiplies
     ctypedef struct wavenet_state_t:
         float *phasors
+        float *conditioning
         float *out
         float sample
         int class_index
@@ -283,7 +284,7 @@ cdef class Network:
     def teacher_force(self, float[:, ::1] samples, float[:, :, ::1] conditioning, float[:, :, ::1] excitation):
         """Outputs (V, T, outputs) float32 of V voices stepped together, V at most BATCH.
 
-        samples (V, T) float32, or classes as float32; conditioning (V, T, C) with C padded to an even count;
+        samples (V, T) float32, or classes as float32; conditioning (V, T, C);
         excitation (V, T, 2K). Starts from zero rings. Runs without the GIL.
         """
         cdef wavenet_state_t states[BATCH]
@@ -309,8 +310,10 @@ cdef class Network:
                         states[n].phasors[padded + k] = excitation[n, t, partials + k]
                     if partials:
                         self.kernels.excite(self.handle, &states[n], 1)
-                    if config.conditioning_channels:
-                        self.kernels.condition(self.handle, &states[n], &conditioning[n, t, 0])
+                    for k in range(config.conditioning_channels):
+                        states[n].conditioning[k] = conditioning[n, t, k]
+                if config.conditioning_channels:
+                    self.kernels.condition(self.handle, pointers, voices)
                 self.kernels.step(self.handle, pointers, voices)
                 for n in range(voices):
                     for k in range(outputs):

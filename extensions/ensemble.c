@@ -25,15 +25,18 @@ static void render_group(void *context, int group)
     voice_t **voices = ensemble->active + group_start(ensemble, group);
     const int count = group_start(ensemble, group + 1) - group_start(ensemble, group);
     for (int frame = 0; frame < ensemble->frames; frame++) {
+        voice_t *stepping[BATCH];
         wavenet_state_t *states[BATCH];
         int running = 0;
         for (int n = 0; n < count; n++)
             if (voices[n]->phase != VOICE_IDLE && voices[n]->phase != VOICE_FAULTED) {
-                voice_prepare(voices[n], setting);
-                states[running++] = &voices[n]->state;
+                states[running] = &voices[n]->state;
+                stepping[running++] = voices[n];
             }
-        if (running)
+        if (running) {
+            voices_prepare(stepping, setting, running);
             setting->network->kernels->step(setting->network, states, running);
+        }
         for (int n = 0; n < count; n++) {
             bool fault = false, idle = voices[n]->phase == VOICE_IDLE;
             sound_of(ensemble, voices[n])[frame] = idle ? 0.0f : voice_finish(voices[n], setting, &fault);

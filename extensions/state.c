@@ -25,6 +25,7 @@ static void lay_out_state(const wavenet_t *network, wavenet_state_t *state, aren
     state->rotation = arena_take_floats(arena, 2 * partials);
     state->excited = arena_take_floats(arena, partials ? AHEAD * residual : 0);
     state->places = arena_take(arena, network->config.layers * sizeof(place_t));
+    state->conditioning = arena_take_floats(arena, padded(network->config.conditioning_channels));
     state->biases = arena_take_floats(arena, network->config.layers * 2 * residual);
     state->ahead = arena_take_floats(arena, network->ahead_floats);
     state->rings = arena_take(arena, network->ring_bytes);

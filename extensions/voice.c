@@ -183,14 +183,11 @@ static void judge(voice_t *voice, const setting_t *setting)
 
 static void begin_period(voice_t *voice, const setting_t *setting)
 {
-    const wavenet_t *network = setting->network;
-    const wavenet_config_t *config = &network->config;
-    float conditioning[MAX_CONDITIONING] = {0};
+    const wavenet_config_t *config = &setting->network->config;
     voice->damped_db += voice->elapsed * voice->damping_db;
     voice->damping_db = damping_db(voice, setting);
     note_state_t state = note_state(voice, setting);
-    features_conditioning(config->features, config->feature_count, &state, conditioning);
-    network->kernels->condition(network, &voice->state, conditioning);
+    features_conditioning(config->features, config->feature_count, &state, voice->state.conditioning);
     set_phasors(voice, setting, state.note);
     set_level(voice, setting);
     judge(voice, setting);
@@ -255,15 +252,25 @@ void voice_fade(voice_t *voice, const setting_t *setting, double fade_s)
         voice->fade_step = step;
 }
 
-void voice_prepare(voice_t *voice, const setting_t *setting)
+void voices_prepare(voice_t *const *voices, const setting_t *setting, int count)
 {
     const wavenet_t *network = setting->network;
-    if (voice->countdown == 0)
-        begin_period(voice, setting);
-    if (network->config.partials && voice->state.excited_ready == 0)
-        network->kernels->excite(network, &voice->state, voice->countdown < AHEAD ? voice->countdown : AHEAD);
-    voice->countdown--;
-    voice->elapsed++;
+    wavenet_state_t *beginning[BATCH];
+    int beginners = 0;
+    for (int n = 0; n < count; n++)
+        if (voices[n]->countdown == 0) {
+            begin_period(voices[n], setting);
+            beginning[beginners++] = &voices[n]->state;
+        }
+    if (beginners)
+        network->kernels->condition(network, beginning, beginners);
+    for (int n = 0; n < count; n++) {
+        voice_t *voice = voices[n];
+        if (network->config.partials && voice->state.excited_ready == 0)
+            network->kernels->excite(network, &voice->state, voice->countdown < AHEAD ? voice->countdown : AHEAD);
+        voice->countdown--;
+        voice->elapsed++;
+    }
 }
 
 /* The normal variate of this sample: made for DRAWS samples at a time, whatever the sample at which one is first needed. */

@@ -65,8 +65,8 @@ void voice_touch(voice_t *voice);
 /* Held or released: a note that counts. */
 bool voice_sounds(const voice_t *voice);
 
-/* Before a step: conditioning at the start of a period, phasors at every sample. */
-void voice_prepare(voice_t *voice, const setting_t *setting);
+/* Before a step of 1..BATCH voices: conditioning at the start of a period, excitation of the samples to come. */
+void voices_prepare(voice_t *const *voices, const setting_t *setting, int count);
 
 /* After a step (a faulted voice: without one): draw the sample and return it; true in `fault` when it had to be cut. */
 float voice_finish(voice_t *voice, const setting_t *setting, bool *fault);

@@ -105,7 +105,8 @@ typedef struct {
     place_t *places; /* (layers) */
     float *ahead;    /* (layers that look ahead, AHEAD, 2 Rp): what past taps will give */
     float *past;     /* (2 Rp): the same for a layer that cannot look ahead */
-    float *biases;   /* (layers, 2 Rp): V c + b of this control period */
+    float *conditioning; /* (C), padded with zeros: c of this control period */
+    float *biases;   /* (layers, 2 Rp): V c + b */
     float *stream;   /* (Rp): h */
     float *skips;    /* (Sp): their sum */
     float *gate;     /* (2 Rp) */

@@ -199,10 +199,12 @@ static void step(const wavenet_t *network, wavenet_state_t *const *states, int c
 #endif
 }
 
-static void condition(const wavenet_t *network, wavenet_state_t *state, const float *conditioning)
+static void condition(const wavenet_t *network, wavenet_state_t *const *states, int count)
 {
-    operand_t operand = {state->biases, network->gate_biases, conditioning};
-    product(&network->conditioning, &operand, 1);
+    operand_t operands[BATCH];
+    for (int n = 0; n < count; n++)
+        operands[n] = (operand_t){states[n]->biases, network->gate_biases, states[n]->conditioning};
+    product(&network->conditioning, operands, count);
 }
 
 static INLINE void rotate(const wavenet_t *network, wavenet_state_t *state)

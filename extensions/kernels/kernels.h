@@ -13,8 +13,8 @@ typedef struct kernels {
     /* Precisions in order of speed, fastest first. */
     precision_t fastest[PRECISIONS];
 
-    /* V c + b of every layer; c (C), padded with a zero to an even count. */
-    void (*condition)(const wavenet_t *network, wavenet_state_t *state, const float *conditioning);
+    /* V c + b of every layer, for 1..BATCH voices. */
+    void (*condition)(const wavenet_t *network, wavenet_state_t *const *states, int count);
 
     /* What the excitation gives the next 1..AHEAD samples; turns the phasors on by as many. */
     void (*excite)(const wavenet_t *network, wavenet_state_t *state, int samples);

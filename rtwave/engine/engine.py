@@ -231,7 +231,5 @@ def _float32(name: str, signal: object) -> np.ndarray:
 
 
 def _frame_major(signal: np.ndarray) -> np.ndarray:
-    """(channels, T) as float32 (1, T, channels), channels padded with zeros to an even count of at least two."""
-    padded = np.zeros((1, signal.shape[1], max(2, signal.shape[0] + signal.shape[0] % 2)), np.float32)
-    padded[0, :, : signal.shape[0]] = signal.T
-    return padded
+    """(channels, T) as (1, T, channels)."""
+    return np.ascontiguousarray(signal.T[None])

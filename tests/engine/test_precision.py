@@ -264,7 +264,7 @@ def test_a_named_precision_goes_before_the_measurement():
 
 
 def test_an_unknown_precision_lists_those_there():
-    with pytest.raises(RtwaveError, match=r"precision is 'int4', portable has auto, float32, bfloat16, int8$"):
+    with pytest.raises(RtwaveError, match=r"precision is 'int4', portable has auto, bfloat16, float32, int8$"):
         Engine(WEIGHTS, instruction_set="portable", precision="int4")
 
 
