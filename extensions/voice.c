@@ -216,7 +216,7 @@ void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t
         voice->turns[k] = 0.0;
     }
     voice->f0 = 0.0;
-    voice->noise_from = -1;
+    voice->noise_from = INT64_MIN;
     pick_curve(voice, &setting->instrument);
     voice->standing_db = (float)envelope_db(voice, &setting->instrument, ONSET_S);
 }
@@ -266,8 +266,11 @@ void voices_prepare(voice_t *const *voices, const setting_t *setting, int count)
         network->kernels->condition(network, beginning, beginners);
     for (int n = 0; n < count; n++) {
         voice_t *voice = voices[n];
-        if (network->config.partials && voice->state.excited_ready == 0)
-            network->kernels->excite(network, &voice->state, voice->countdown < AHEAD ? voice->countdown : AHEAD);
+        if (network->config.partials && voice->state.excited_ready == 0) {
+            /* Fewer at first, so that voices in step with each other do not do this at the same samples. */
+            const int most = voice->elapsed == 0 ? 1 + n : AHEAD;
+            network->kernels->excite(network, &voice->state, voice->countdown < most ? voice->countdown : most);
+        }
         voice->countdown--;
         voice->elapsed++;
     }
@@ -276,7 +279,8 @@ void voices_prepare(voice_t *const *voices, const setting_t *setting, int count)
 /* The normal variate of this sample: made for DRAWS samples at a time, whatever the sample at which one is first needed. */
 static float noise(voice_t *voice, const setting_t *setting)
 {
-    const int64_t from = voice->age / DRAWS * DRAWS;
+    const int64_t shift = (int64_t)(voice->ordinal % DRAWS); /* voices struck together do this at different samples */
+    const int64_t from = (voice->age + shift) / DRAWS * DRAWS - shift;
     if (voice->noise_from != from) {
         setting->network->kernels->normals(setting->seed, (uint64_t)from, voice->ordinal, voice->noise);
         voice->noise_from = from;
