@@ -22,12 +22,17 @@ cdef extern from "wavenet.h":
 
 
 cdef extern from "kernels/kernels.h":
+    enum:
+        DRAWS
     ctypedef struct kernels_t:
         const char *name
         precision_t fastest[PRECISIONS]
         void (*condition)(const wavenet_t *, wavenet_state_t **, int) noexcept nogil
         void (*excite)(const wavenet_t *, wavenet_state_t *, int) noexcept nogil
         void (*step)(const wavenet_t *, wavenet_state_t **, int) noexcept nogil
+        int (*draw)(const float *, int, float, float) noexcept nogil
+        void (*normals)(uint64_t, uint64_t, uint64_t, float *) noexcept nogil
+        void (*phasors)(const double *, float *, float *, int) noexcept nogil
         float (*stream)(const char *, size_t) noexcept nogil
         double (*multiply)(precision_t, long) noexcept nogil
     const kernels_t *kernels_find(const char *)
@@ -189,8 +194,8 @@ def multiply_rate(str instruction_set, str precision):
     return sorted(rates)[_RUNS // 2]
 
 
-cdef const char[::1] _aligned(Py_ssize_t size):
-    """Bytes that begin on a cache line."""
+cdef object _aligned(Py_ssize_t size):
+    """An array of bytes that begins on a cache line."""
     block = np.ones(size + 64, np.int8)  # zeros would all be one page of memory, and in the nearest cache
     return block[-block.ctypes.data % 64 :][:size]
 
@@ -447,6 +452,30 @@ _COMMAND = np.dtype(
 def philox(uint64_t key, uint64_t low, uint64_t high):
     """The four words of Philox4x32-10."""
     return tuple(c_philox(key, low, high).words)
+
+
+def normals(str instruction_set, uint64_t key, uint64_t low, uint64_t high):
+    """The standard normal variates, float32, of the DRAWS counters from (low, high) on."""
+    cdef float out[DRAWS]
+    kernels_find(instruction_set.encode()).normals(key, low, high, out)
+    return np.array(out, np.float32)
+
+
+def draw(str instruction_set, logits, float scale, float uniform):
+    """The class that softmax(logits * scale) gives for `uniform` in 0..1; -1 when a logit is NaN or infinite."""
+    cdef int classes = <int>len(logits)
+    padded = _aligned((classes + 15) // 16 * 64).view(np.float32)
+    padded[:classes], padded[classes:] = logits, -1e30
+    cdef const float[::1] view = padded
+    return kernels_find(instruction_set.encode()).draw(&view[0], classes, scale, uniform)
+
+
+def phasors(str instruction_set, const double[::1] turns):
+    """Sines and cosines, float32 (2, K), of angles float64 (K,) in turns."""
+    result = np.empty((2, turns.shape[0]), np.float32)
+    cdef float[:, ::1] out = result
+    kernels_find(instruction_set.encode()).phasors(&turns[0], &out[0, 0], &out[1, 0], <int>turns.shape[0])
+    return result
 
 
 def conditioning(names, double note, double velocity, double loudness_db, double age_s, double release_age_s, knobs):

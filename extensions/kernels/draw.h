@@ -94,41 +94,40 @@ static INLINE float largest_lane(vec x)
     return most;
 }
 
+/* e^x for x <= 0; what is below e^-30 counts for nothing. */
+static INLINE vec share(vec x)
+{
+    return choose(x < splat(-30.0f), splat(0.0f), exponential(clamp(x, -30.0f, 30.0f)));
+}
+
 /* A class of softmax(logits * scale): that at which the sum over the classes passes `uniform` of the whole. The sum runs
    lane by lane, LANES classes apart, which needs no sums across vectors. -1 when a logit is not finite.
    logits (classes padded to LANES), padding far below any logit. */
 static int draw(const float *logits, int classes, float scale, float uniform)
 {
     const int padded = (classes + LANES - 1) / LANES * LANES;
-    _Alignas(LINE_BYTES) float sums[LANES] = {0}, lanes[LANES];
+    _Alignas(LINE_BYTES) float sums[LANES] = {0}, shares[WIDTH];
     vec most = load(logits);
     for (int i = WIDTH; i < padded; i += WIDTH)
         most = choose(load(logits + i) > most, load(logits + i), most);
     const float top = largest_lane(most);
     for (int i = 0; i < padded; i += LANES)
-        for (int j = 0; j < LANES; j += WIDTH) {
-            vec x = (load(logits + i + j) - top) * scale;
-            store(sums + j, load(sums + j) + choose(x < splat(-30.0f), splat(0.0f), exponential(clamp(x, -30.0f, 30.0f))));
-        }
+        for (int j = 0; j < LANES; j += WIDTH)
+            store(sums + j, load(sums + j) + share((load(logits + i + j) - top) * scale));
     float total = 0.0f;
     for (int j = 0; j < LANES; j++)
         total += sums[j];
     if (!(total - total == 0.0f))
         return -1;
-    const float threshold = uniform * total;
+    const float threshold = total * (uniform < 0.9999999f ? uniform : 0.9999999f);
     float sum = 0.0f;
-    int lane = 0;
+    int lane = 0, drawn = 0;
     while (lane < LANES - 1 && sum + sums[lane] <= threshold)
         sum += sums[lane++];
-    const int begin = lane / WIDTH * WIDTH;
-    int drawn = lane;
-    for (int i = 0; i + lane < classes; i += LANES) {
-        vec x = clamp((load(logits + i + begin) - top) * scale, -30.0f, 30.0f);
-        store(lanes, exponential(x));
-        drawn = i + lane;
-        sum += lanes[lane - begin];
-        if (sum > threshold)
-            break;
+    for (int i = lane; i < classes && sum <= threshold; i += LANES) {
+        store(shares, share((load(logits + i / WIDTH * WIDTH) - top) * scale));
+        sum += shares[i % WIDTH];
+        drawn = shares[i % WIDTH] > 0.0f ? i : drawn;
     }
     return drawn;
 }

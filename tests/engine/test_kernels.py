@@ -6,6 +6,7 @@ import pytest
 from rtwave import _engine
 from rtwave.engine.engine import Engine
 from rtwave.errors import RtwaveError
+from rtwave.wavenet.precision import PRECISIONS, activation_ranges
 from rtwave.wavenet.reference import ReferenceWaveNet
 
 from .networks import ODD_SIZES, inputs, network, quiet_network
@@ -24,13 +25,34 @@ def test_teacher_forced_output_equals_the_reference(size, instruction_set):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("kernel_size", [2, 3])
 @pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
-def test_rings_wrap_around_over_many_periods(instruction_set):
-    weights = network(residual_channels=3, skip_channels=5, dilations=(1, 2, 3, 7), kernel_size=3)
+def test_rings_wrap_around_over_many_periods(instruction_set, kernel_size):
+    """Dilations below, at and above the samples that are computed ahead, and no multiples of them."""
+    weights = network(residual_channels=3, skip_channels=5, dilations=(1, 3, 7, 8, 11, 16), kernel_size=kernel_size)
     given = inputs(weights.config, 1500)
     expected = ReferenceWaveNet(weights).teacher_force(*given)
     found = Engine(weights, instruction_set=instruction_set).teacher_force(*given)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_ten_minutes_of_sound_neither_drift_nor_break(precision):
+    weights = quiet_network(conditioning=("pitch",), dilations=(1, 8, 3))
+    weights.ranges = activation_ranges(weights, *inputs(weights.config, 200))
+    engine = Engine(weights, precision=precision)
+    engine.note_on(60, 100)
+    minute = 60 * engine.model_rate
+    levels, means = [], []
+    for _ in range(10):
+        sound = engine.render(minute)
+        assert np.isfinite(sound).all()
+        levels.append(sound.std())
+        means.append(sound.mean())
+    assert engine.counters()["faults"] == 0
+    assert engine.active_voices == 1
+    np.testing.assert_allclose(levels, levels[0], rtol=0.02)
+    np.testing.assert_allclose(means, means[0], atol=0.02 * levels[0])
 
 
 @pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
