@@ -11,12 +11,10 @@ static void lay_out_state(const wavenet_t *network, wavenet_state_t *state, aren
 {
     const size_t residual = network->residual_padded, partials = network->partials_padded;
     const size_t skip = network->skip_padded, head = network->head_padded;
-    state->stream = arena_take_floats(arena, residual);
-    state->skips = arena_take_floats(arena, skip);
+    state->stream = arena_take_floats(arena, residual + skip);
     state->gate = arena_take_floats(arena, 2 * residual);
     state->past = arena_take_floats(arena, 2 * residual);
-    for (int i = 0; i < 2; i++)
-        state->gated[i] = arena_take(arena, network->row_bytes);
+    state->gated = arena_take(arena, network->row_bytes);
     state->hidden = arena_take_floats(arena, head);
     state->skip_activations = arena_take(arena, skip * sizeof(float));
     state->hidden_activations = arena_take(arena, head * sizeof(float));

@@ -11,8 +11,7 @@ enum { OVERRUN_BYTES = 16 * PANELS * LINE_BYTES };
 
 #define NO_CLASS -1e30f /* logit of what is only padding */
 
-/* What every step of every voice reads comes first, in the order in which it is read; a layer's skips are added
-   while the next layer's gates are busy. */
+/* What every step of every voice reads comes first, in the order in which it is read. */
 static void lay_out(wavenet_t *network, arena_t *arena)
 {
     const wavenet_config_t *config = &network->config;
@@ -23,12 +22,10 @@ static void lay_out(wavenet_t *network, arena_t *arena)
     for (int i = 0; i < config->layers; i++) {
         layer_t *layer = &network->layers[i];
         layer->gate = matrix_take(arena, precision, 2 * residual, config->residual_channels);
-        if (i > 0)
-            network->layers[i - 1].skip = matrix_take(arena, precision, skip, config->residual_channels);
-        layer->residual = matrix_take(arena, precision, i < last ? residual : 0, config->residual_channels);
+        layer->mix_first = i < last ? 0 : residual;
+        layer->mix = matrix_take(arena, precision, residual - layer->mix_first + skip, config->residual_channels);
         layer->residual_bias = arena_take_floats(arena, residual);
     }
-    network->layers[last].skip = matrix_take(arena, precision, skip, config->residual_channels);
     network->skip_bias = arena_take_floats(arena, skip);
     network->hidden = matrix_take(arena, precision, network->head_padded, config->skip_channels);
     network->hidden_bias = arena_take_floats(arena, network->head_padded);
@@ -73,10 +70,10 @@ static void pack_layer(wavenet_t *network, const wavenet_tensors_t *tensors, int
     }
     if (tensors->residual_weight[index]) {
         memcpy(layer->residual_bias, tensors->residual_bias[index], sizeof(float) * r);
-        matrix_fill(&layer->residual, 0, tensors->residual_weight[index], r, r, r, 1, gated_step, layer->residual_bias);
+        matrix_fill(&layer->mix, 0, tensors->residual_weight[index], r, r, r, 1, gated_step, layer->residual_bias);
     }
-    matrix_fill(&layer->skip, 0, tensors->skip_weight[index], config->skip_channels, r, r, 1, gated_step,
-                network->skip_bias);
+    matrix_fill(&layer->mix, network->residual_padded - layer->mix_first, tensors->skip_weight[index],
+                config->skip_channels, r, r, 1, gated_step, network->skip_bias);
 }
 
 static void pack(wavenet_t *network, const wavenet_tensors_t *tensors)
@@ -120,7 +117,7 @@ static void count_work(wavenet_t *network)
     network->multiplies = h * s + config->outputs * h + 2 * r * config->partials;
     for (int i = 0; i < config->layers; i++) {
         const layer_t *layer = &network->layers[i];
-        network->weight_bytes += matrix_bytes(&layer->gate) + matrix_bytes(&layer->residual) + matrix_bytes(&layer->skip);
+        network->weight_bytes += matrix_bytes(&layer->gate) + matrix_bytes(&layer->mix);
         for (int tap = 0; tap < config->kernel_size - 1; tap++)
             network->weight_bytes += matrix_bytes(&layer->past[tap]);
         network->multiplies += 2 * r * r * config->kernel_size + (i < config->layers - 1 ? r * r : 0) + s * r;

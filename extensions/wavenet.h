@@ -59,8 +59,8 @@ typedef struct {
 typedef struct {
     matrix_t past[MAX_TAPS - 1]; /* (2 Rp) x R, oldest tap first: filter rows, then gate rows */
     matrix_t gate;               /* (2 Rp) x R: the present tap */
-    matrix_t residual;           /* Rp x R; no rows at the last layer */
-    matrix_t skip;               /* Sp x R */
+    matrix_t mix;                /* (Rp + Sp) x R: residual rows, then skip rows; the last layer has skip rows alone */
+    int mix_first;               /* where its rows go in `stream`: 0, or Rp at the last layer */
     float *residual_bias;        /* (Rp) */
     float activation_scale;      /* int8: 1 / step of h here */
     int dilation;
@@ -107,10 +107,9 @@ typedef struct {
     float *past;     /* (2 Rp): the same for a layer that cannot look ahead */
     float *conditioning; /* (C), padded with zeros: c of this control period */
     float *biases;   /* (layers, 2 Rp): V c + b */
-    float *stream;   /* (Rp): h */
-    float *skips;    /* (Sp): their sum */
+    float *stream;   /* (Rp + Sp): h, then the sum of skips */
     float *gate;     /* (2 Rp) */
-    char *gated[2];  /* (Rp) activations: y of this layer and of the one before */
+    char *gated;     /* (Rp) activations: y */
     float *hidden;   /* (Hp) */
     char *skip_activations, *hidden_activations; /* (Sp), (Hp) activations */
     float *out;      /* (Op): mean and log scale, or logits */

@@ -39,7 +39,7 @@ static INLINE void enter(const wavenet_t *network, wavenet_state_t *state)
     }
     for (int i = 0; i < padded; i += WIDTH)
         store(state->stream + i, load(row + i) * scale + load(network->input_bias + i) + load(excited + i));
-    memcpy(state->skips, network->skip_bias, sizeof(float) * network->skip_padded);
+    memcpy(state->stream + padded, network->skip_bias, sizeof(float) * network->skip_padded);
 }
 
 /* What a past tap (0 the oldest) reads at a position in a layer's ring. */
@@ -119,18 +119,6 @@ static INLINE char *remember(const wavenet_t *network, int index, wavenet_state_
     return row;
 }
 
-static INLINE void add_skips(const wavenet_t *network, int index, wavenet_state_t *const *states, int count)
-{
-    operand_t operands[BATCH];
-    for (int n = 0; n < count; n++) {
-        wavenet_state_t *state = states[n];
-        operands[n] = (operand_t){state->skips, state->skips, state->gated[index % 2]};
-    }
-    product(&network->layers[index].skip, operands, count);
-}
-
-/* The skips of the layer before come only here, where this layer's gates wait for their non-linearity: its products
-   need nothing of this layer and fill the time. */
 static INLINE void run_layer(const wavenet_t *network, int index, wavenet_state_t *const *states, int count)
 {
     const layer_t *layer = &network->layers[index];
@@ -147,14 +135,13 @@ static INLINE void run_layer(const wavenet_t *network, int index, wavenet_state_
         for (int i = 0; i < padded; i += WIDTH) {
             vec f = load(state->gate + i) + load(bias + i);
             vec g = load(state->gate + padded + i) + load(bias + padded + i);
-            activate(state->gated[index % 2], i, gated(f, g), network->precision, (float)ACTIVATION_MAX);
+            activate(state->gated, i, gated(f, g), network->precision, (float)ACTIVATION_MAX);
             store(state->stream + i, load(state->stream + i) + load(layer->residual_bias + i));
         }
-        operands[n] = (operand_t){state->stream, state->stream, state->gated[index % 2]};
+        float *out = state->stream + layer->mix_first;
+        operands[n] = (operand_t){out, out, state->gated};
     }
-    if (index > 0)
-        add_skips(network, index - 1, states, count);
-    product(&layer->residual, operands, count);
+    product(&layer->mix, operands, count);
 }
 
 static INLINE void run_head(const wavenet_t *network, wavenet_state_t *const *states, int count)
@@ -162,8 +149,9 @@ static INLINE void run_head(const wavenet_t *network, wavenet_state_t *const *st
     operand_t operands[BATCH];
     for (int n = 0; n < count; n++) {
         wavenet_state_t *state = states[n];
+        const float *skips = state->stream + network->residual_padded;
         for (int i = 0; i < network->skip_padded; i += WIDTH)
-            activate(state->skip_activations, i, relu(load(state->skips + i)), network->hidden.precision,
+            activate(state->skip_activations, i, relu(load(skips + i)), network->hidden.precision,
                      network->skip_scale);
         operands[n] = (operand_t){state->hidden, network->hidden_bias, state->skip_activations};
     }
@@ -181,7 +169,7 @@ static INLINE void run_head(const wavenet_t *network, wavenet_state_t *const *st
 static void step(const wavenet_t *network, wavenet_state_t *const *states, int count)
 {
     if (count < 1)
-        return;
+        __builtin_unreachable();
 #if TILES
     const bool tiled = network->precision == INT8;
     if (tiled)
@@ -191,7 +179,6 @@ static void step(const wavenet_t *network, wavenet_state_t *const *states, int c
         enter(network, states[n]);
     for (int layer = 0; layer < network->config.layers; layer++)
         run_layer(network, layer, states, count);
-    add_skips(network, network->config.layers - 1, states, count);
     run_head(network, states, count);
 #if TILES
     if (tiled)
