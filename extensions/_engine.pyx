@@ -462,10 +462,10 @@ def normals(str instruction_set, uint64_t key, uint64_t low, uint64_t high):
 
 
 def draw(str instruction_set, logits, float scale, float uniform):
-    """The class that softmax(logits * scale) gives for `uniform` in 0..1; -1 when a logit is NaN or infinite."""
+    """The class that softmax(logits * scale) gives for `uniform` in 0..1; -1 when a logit is NaN, or the largest infinite."""
     cdef int classes = <int>len(logits)
     padded = _aligned((classes + 15) // 16 * 64).view(np.float32)
-    padded[:classes], padded[classes:] = logits, -1e30
+    padded[:classes], padded[classes:] = logits, -np.inf
     cdef const float[::1] view = padded
     return kernels_find(instruction_set.encode()).draw(&view[0], classes, scale, uniform)
 

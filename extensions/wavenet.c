@@ -1,5 +1,6 @@
 #include "wavenet.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 /* What a product by whole tiles may read beyond the last matrix. */
 enum { OVERRUN_BYTES = 16 * PANELS * LINE_BYTES };
 
-#define NO_CLASS -1e30f /* logit of what is only padding */
+#define NO_CLASS -INFINITY /* logit of what is only padding */
 
 /* What every step of every voice reads comes first, in the order in which it is read. */
 static void lay_out(wavenet_t *network, arena_t *arena)

@@ -8,6 +8,8 @@
 #include "kernels.h"
 #include "vectors.h"
 
+#define BELOW_ONE 0x1.fffffep-1f /* the float before 1 */
+
 /* sin and cos of pi x for |x| <= 1/2, absolute error below 1e-6 (Taylor). */
 
 static INLINE float sine_pi(float x)
@@ -101,8 +103,8 @@ static INLINE vec share(vec x)
 }
 
 /* A class of softmax(logits * scale): that at which the sum over the classes passes `uniform` of the whole. The sum runs
-   lane by lane, LANES classes apart, which needs no sums across vectors. -1 when a logit is not finite.
-   logits (classes padded to LANES), padding far below any logit. */
+   lane by lane, LANES classes apart, which needs no sums across vectors. -1 when the largest logit is not
+   finite, or one is NaN. logits (classes padded to LANES), padding minus infinity. */
 static int draw(const float *logits, int classes, float scale, float uniform)
 {
     const int padded = (classes + LANES - 1) / LANES * LANES;
@@ -119,14 +121,15 @@ static int draw(const float *logits, int classes, float scale, float uniform)
         total += sums[j];
     if (!(total - total == 0.0f))
         return -1;
-    const float threshold = total * (uniform < 0.9999999f ? uniform : 0.9999999f);
-    float sum = 0.0f;
+    /* Below the whole even where `uniform` was rounded up to 1, so that some lane passes it. */
+    const float threshold = total * (uniform < BELOW_ONE ? uniform : BELOW_ONE);
+    float sum = 0.0f, part = 0.0f; /* `part` grows to sums[lane], bit for bit, and so passes the threshold where that did */
     int lane = 0, drawn = 0;
     while (lane < LANES - 1 && sum + sums[lane] <= threshold)
         sum += sums[lane++];
-    for (int i = lane; i < classes && sum <= threshold; i += LANES) {
+    for (int i = lane; i < classes && sum + part <= threshold; i += LANES) {
         store(shares, share((load(logits + i / WIDTH * WIDTH) - top) * scale));
-        sum += shares[i % WIDTH];
+        part += shares[i % WIDTH];
         drawn = shares[i % WIDTH] > 0.0f ? i : drawn;
     }
     return drawn;

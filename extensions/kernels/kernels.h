@@ -23,8 +23,8 @@ typedef struct kernels {
        A voice's numbers are the same, bit for bit, whoever shares its batch. */
     void (*step)(const wavenet_t *network, wavenet_state_t *const *states, int count);
 
-    /* A class drawn from softmax(logits * scale) by a number within 0..1, or -1 when a logit is NaN or infinite;
-       logits are padded to LANES with numbers far below them. */
+    /* A class drawn from softmax(logits * scale) by a number within 0..1, or -1 when a logit is NaN, or the largest
+       infinite; logits are padded to LANES with minus infinity. */
     int (*draw)(const float *logits, int classes, float scale, float uniform);
 
     /* Standard normal variates of the counters (from, high) to (from + DRAWS - 1, high). */

@@ -67,7 +67,7 @@ static INLINE vec choose(ivec mask, vec yes, vec no)
     return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask));
 }
 
-/* NaN passes through these, so that a broken network shows. */
+/* NaN passes through these, so that a broken network shows (but in int8, where it becomes a number). */
 
 static INLINE vec at_least(vec x, float low)
 {

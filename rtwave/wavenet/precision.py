@@ -28,8 +28,8 @@ HEADROOM = 2.0
 GATED_STEP = 1.0 / ACTIVATION_MAX
 """Step of tanh times sigmoid, which never exceeds 1."""
 
-MIN_RANGE = 1e-6
-"""Range of an activation that is never anything but 0."""
+MIN_RANGE, MAX_RANGE = 1e-6, 1e30
+"""Bounds of a range: that of an activation which is never anything but 0, and what float32 can still double."""
 
 
 def check_precision(precision: str) -> str:

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from ..errors import RtwaveError
 from .config import WaveNetConfig
 from .instrument import Instrument
-from .precision import MIN_RANGE
+from .precision import MAX_RANGE, MIN_RANGE
 
 FORMAT = "rtwave-weights-1"
 
@@ -93,10 +93,10 @@ class Weights:
         if self.ranges.shape != shape or self.ranges.dtype != np.float32:
             came = f"{self.ranges.dtype} {self.ranges.shape}"
             raise RtwaveError(f"{self.where}: ranges is {came}, expected float32 {shape}")
-        good = np.isfinite(self.ranges) & (self.ranges >= np.float32(MIN_RANGE))
+        good = (self.ranges >= np.float32(MIN_RANGE)) & (self.ranges <= np.float32(MAX_RANGE))
         if not good.all():
             came = self.ranges[~good][0]
-            raise RtwaveError(f"{self.where}: ranges holds {came:g}, expected finite values of {MIN_RANGE:g} or more")
+            raise RtwaveError(f"{self.where}: ranges holds {came:g}, expected {MIN_RANGE:g} to {MAX_RANGE:g}")
 
     @property
     def parameters(self) -> int:

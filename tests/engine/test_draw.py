@@ -55,6 +55,23 @@ def test_only_likely_classes_are_drawn_whatever_the_number(instruction_set, unif
     assert _engine.draw(instruction_set, logits, 1.0, uniform) in (3, 97)
 
 
+def test_a_class_that_weighs_nothing_is_never_drawn(instruction_set):
+    logits = (-0.5 * ((np.arange(256) - 120.3) / 6.0) ** 2).astype(np.float32)
+    weights = np.exp(logits.astype(np.float64))
+    ends = np.cumsum(weights.reshape(LANES, LANES).sum(axis=0)) / weights.sum()  # of a lane: there rounding decides
+    for uniform in np.clip((ends[:, None] + np.arange(-16, 17) * 2.0**-24).ravel(), 0.0, 1.0):
+        assert weights[_engine.draw(instruction_set, logits, 1.0, uniform)] > 1e-9
+
+
+@pytest.mark.parametrize("classes", [3, 15, 16, 19])
+@pytest.mark.parametrize("logit", [0.0, -1e31, 1e31])
+def test_padding_is_never_drawn(instruction_set, classes, logit):
+    logits = np.full(classes, logit, np.float32)
+    drawn = {_engine.draw(instruction_set, logits, 1.0, uniform) for uniform in np.linspace(0.0, 1.0, 200)}
+    assert drawn == set(range(classes))
+    assert _engine.draw(instruction_set, np.full(classes, -np.inf, np.float32), 1.0, 0.5) == -1
+
+
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_a_broken_logit_is_told(instruction_set, broken):
     for place in (0, 50, 99):
