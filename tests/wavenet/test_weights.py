@@ -69,7 +69,7 @@ def test_a_file_cut_anywhere_is_one_clear_error(tmp_path):
         ("instrument.colour", np.zeros(3, np.float32), "colour"),
         ("ranges", np.ones(3, np.float32), r"ranges is float32 \(3,\), expected float32 \(4,\)"),
         ("ranges", np.ones(4, np.int32), r"ranges is int32 \(4,\), expected float32 \(4,\)"),
-        ("ranges", np.array([1, 2, np.nan, 3], np.float32), "holds nan, expected 1e-06 to 1e+30"),
+        ("ranges", np.array([1, 2, np.nan, 3], np.float32), r"holds nan, expected 1e-06 to 1e\+30"),
         ("ranges", np.array([1, np.inf, 2, 3], np.float32), "ranges holds inf"),
         ("ranges", np.array([1, 2, 0, 3], np.float32), "ranges holds 0"),
         ("ranges", np.array([1, 2, -1, 3], np.float32), "ranges holds -1"),
