@@ -1,7 +1,8 @@
 /* One step of the network in vector arithmetic, included once per instruction set.
 
    The includer defines WIDTH (lanes in a vector), ACCUMULATORS (vectors of sums kept in registers at once; enough
-   independent ones hide the latency of multiply-add), FASTEST (precisions, fastest first), KERNELS and KERNELS_NAME. */
+   independent ones hide the latency of multiply-add), FASTEST (precisions, fastest first), KERNELS and KERNELS_NAME; and
+   TILES as 1 where there are matrix tiles. */
 
 #include "draw.h"
 #include "limits.h"
