@@ -2,8 +2,8 @@
 
 import dataclasses
 import hashlib
-import math
 import re
+import reprlib
 import shutil
 import tempfile
 import tomllib
@@ -19,6 +19,8 @@ from .wavenet.precision import PRECISIONS
 from .wavenet.weights import Weights
 
 PRESET_FILE = "preset.toml"
+MOST_BITS = 1e6
+"""Of a sample; far above what any network needs."""
 
 _RANGES = {
     "temperature": (0.0, 2.0, ""),
@@ -270,8 +272,9 @@ def _read_file(file: Path) -> PresetFile:
     for name, bits in described.precision.items():
         if name not in PRECISIONS:
             raise RtwaveError(f"{file}: [precision] {name!r} is unknown, expected one of {', '.join(PRECISIONS)}")
-        if not isinstance(bits, Real) or isinstance(bits, bool) or not math.isfinite(bits):
-            raise RtwaveError(f"{file}: [precision] {name} is {bits!r}, expected bits per sample, a finite number")
+        if not isinstance(bits, Real) or isinstance(bits, bool) or not abs(bits) <= MOST_BITS:
+            came = reprlib.repr(bits)
+            raise RtwaveError(f"{file}: [precision] {name} is {came}, expected bits per sample, a finite number")
     return described
 
 

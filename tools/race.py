@@ -198,6 +198,10 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="contestants by name; all by default")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        parser.error(f"--rounds is {arguments.rounds}, expected 1 or more")
+    if not 0.01 <= arguments.seconds <= 600:
+        parser.error(f"--seconds is {arguments.seconds:g}, expected 0.01 to 600")
     try:
         weights = load_preset(arguments.preset).weights if arguments.preset else random_model(arguments.model)
     except RtwaveError as error:
@@ -209,7 +213,7 @@ def main() -> int:
         parser.error(f"no contestant {min(unknown)!r}, expected some of {', '.join(sorted(names))}")
     entries = [entry for entry in entries if not arguments.only or entry.name in arguments.only]
     where = f"{machine()}, load {os.getloadavg()[0]:.1f}"
-    outcome = race(Course.of(held), entries, max(arguments.rounds, 1), arguments.seconds)
+    outcome = race(Course.of(held), entries, arguments.rounds, arguments.seconds)
     model = arguments.preset or arguments.model
     if arguments.json:
         setting = {"model": model, "sample_rate": held.config.sample_rate, "machine": where}

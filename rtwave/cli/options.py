@@ -24,7 +24,7 @@ ChannelOption = Annotated[int | None, typer.Option(help="MIDI channel, 1 to 16. 
 TailOption = Annotated[float, typer.Option(help="Seconds that the last notes may ring out.", metavar="S")]
 PrecisionOption = Annotated[
     str | None,
-    typer.Option(help="float32, bfloat16, int8, or auto: the fastest that loses nothing.  [default: auto]"),
+    typer.Option(help="float32, bfloat16, int8, or auto: the fastest that loses at most 0.01 bits.  [default: auto]"),
 ]
 InstructionSetOption = Annotated[
     str, typer.Option(help="auto, or one that this machine has; portable runs everywhere.", metavar="NAME")

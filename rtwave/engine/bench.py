@@ -198,8 +198,12 @@ def machine() -> str:
     if cpuinfo.is_file():
         match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
         name = match[1] if match else name
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores, {platform.system()}"
+    return f"{name}, {cores()} cores, {platform.system()}"
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _steady(model: "Preset | Weights") -> "Preset | Weights":
@@ -247,7 +251,7 @@ def measure(
         streaming=float(np.median([measured.streaming for measured in rates])),
         multiplying=float(np.median([measured.multiplying for measured in rates])),
     )
-    limit = roofline(network, best, voices, threads)
+    limit = roofline(network, best, voices, min(threads, cores()))
     step_us = np.concatenate(steps_s) * 1e6
     return Report(
         model=name,

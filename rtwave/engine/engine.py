@@ -28,12 +28,14 @@ def choose_instruction_set(name: str = "auto") -> str:
 
     Raises RtwaveError listing those available when this machine cannot run them.
     """
-    wanted = os.environ.get("RTWAVE_INSTRUCTION_SET", "auto") if name == "auto" else name
+    forced = os.environ.get("RTWAVE_INSTRUCTION_SET") if name == "auto" else None
+    wanted = forced or name
     available = _engine.instruction_sets()
     if wanted == "auto":
         return available[-1]
     if wanted not in available:
-        raise RtwaveError(f"instruction set is {wanted!r}, this machine has {', '.join(available)}")
+        what = "RTWAVE_INSTRUCTION_SET" if forced else "instruction set"
+        raise RtwaveError(f"{what} is {wanted!r}, this machine has {', '.join(available)}")
     return wanted
 
 
@@ -102,8 +104,8 @@ class Engine:
         self.instruction_set = choose_instruction_set(instruction_set)
         self.precision = choose_precision(precision, getattr(model, "precision", {}), self.instruction_set)
         steps = activation_steps(weights) if self.precision == "int8" else None
-        network = _engine.Network(weights, self.instruction_set, self.precision, steps)
         try:
+            network = _engine.Network(weights, self.instruction_set, self.precision, steps)
             self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, threads, seed)
         except MemoryError:
             raise RtwaveError(
