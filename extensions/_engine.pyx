@@ -200,8 +200,6 @@ cdef object _aligned(Py_ssize_t size):
     return block[-block.ctypes.data % 64 :][:size]
 
 
-
-
 cdef const float *_pointer(object array, list keep):
     """Address of a float32 array's first element, NULL for None; `keep` holds on to what lives there."""
     if array is None:

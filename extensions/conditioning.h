@@ -25,7 +25,7 @@ typedef enum {
     FEATURES,
 } feature_t;
 
-enum { MAX_CONDITIONING = 24 }; /* all features together, 23, padded to an even count */
+enum { MAX_CONDITIONING = 24 }; /* all features together are 23 */
 
 typedef struct {
     double note, velocity, loudness_db, age_s, release_age_s;

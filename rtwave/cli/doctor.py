@@ -6,6 +6,7 @@ import time
 import msgspec
 
 from ..audio.devices import choose_device, list_devices
+from ..engine.bench import cores
 from ..engine.engine import Engine, choose_instruction_set, choose_precision
 from ..errors import RtwaveError
 from ..instrument.midi import list_ports
@@ -96,13 +97,11 @@ def _memory_lock() -> list[Finding]:
 
 
 def _cores() -> list[Finding]:
-    cores, load = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(), 0.0
-    if hasattr(os, "getloadavg"):
-        load = os.getloadavg()[0]
-    good = load < 0.8 * cores
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    good = load < 0.8 * cores()
     busy = "" if good else ": other programs keep them busy, close some"
     instructions = f"plays with {choose_instruction_set()} instructions"
-    return [Finding("processor", good, f"{cores} cores, {instructions}; load is {load:.1f}{busy}")]
+    return [Finding("processor", good, f"{cores()} cores, {instructions}; load is {load:.1f}{busy}")]
 
 
 def _presets() -> list[Finding]:
