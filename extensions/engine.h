@@ -33,12 +33,18 @@ typedef enum {
     CONTROL_TUNE,
     CONTROL_VIBRATO,
     CONTROL_RELEASE,
+    CONTROL_TIMBRE,
+    CONTROL_DAMPER,
+    CONTROL_PRESSURE_VIBRATO,
+    CONTROL_PRESSURE_GAIN_DB,
     CONTROL_KNOB1,
     CONTROL_KNOB2,
     CONTROL_KNOB3,
     CONTROL_KNOB4,
     CONTROLS,
 } control_t;
+
+typedef enum { NOTE_BEND, NOTE_PRESSURE, NOTE_TIMBRE, NOTE_CONTROLS } note_control_t;
 
 typedef struct {
     float low, high, value;
