@@ -73,7 +73,7 @@ cdef extern from "wavenet.h":
         float *out
         float sample
         int class_index
-    wavenet_t *wavenet_create(const wavenet_config_t *, const wavenet_tensors_t *, precision_t, const kernels_t *)
+    wavenet_t *wavenet_create(const wavenet_config_t *, const wavenet_tensors_t *, precision_t, const kernels_t *) nogil
     void wavenet_destroy(wavenet_t *)
     bint wavenet_state_create(const wavenet_t *, wavenet_state_t *, int)
     void wavenet_state_destroy(wavenet_state_t *)
@@ -82,6 +82,7 @@ cdef extern from "wavenet.h":
 cdef extern from "engine.h":
     enum:
         CONTROLS
+    const uint32_t c_limit_tag "LIMIT_TAG"
     ctypedef struct engine_t:
         pass
     ctypedef struct control_range_t:
@@ -89,7 +90,7 @@ cdef extern from "engine.h":
     ctypedef struct command_t:
         int64_t at
         uint32_t tag
-        int32_t type, note, velocity, id
+        int32_t type, channel, note, velocity, id
         float value
     ctypedef struct echo_t:
         uint32_t tag
@@ -107,14 +108,17 @@ cdef extern from "engine.h":
         const float *temperature
     ctypedef struct engine_counters_t:
         int64_t faults, stolen_voices, dropped_commands, dropped_echoes, notes
-    engine_t *engine_create(const wavenet_t *, const instrument_t *, const control_range_t *, int, int, uint64_t)
+    engine_t *engine_create(const wavenet_t *, const instrument_t *, const control_range_t *, int, int, uint64_t) nogil
     void engine_destroy(engine_t *)
     void engine_render(engine_t *, float *, int) noexcept nogil
+    void engine_limit(engine_t *, int)
     bint engine_push(engine_t *, const command_t *, int)
     bint engine_take_echo(engine_t *, echo_t *)
     int engine_sample_rate(const engine_t *)
     int64_t engine_frame(const engine_t *)
     int engine_active_voices(const engine_t *)
+    int engine_limit_now(const engine_t *)
+    bint engine_memory_locked(const engine_t *)
     engine_counters_t engine_counters(const engine_t *)
 
 
@@ -139,6 +143,8 @@ cdef extern from "philox.h":
         uint32_t words[4]
     philox_t c_philox "philox"(uint64_t, uint64_t, uint64_t)
 
+
+LIMIT_TAG = c_limit_tag
 
 _PRECISIONS = ["float32", "bfloat16", "int8"]  # in the order of precision_t
 
@@ -269,7 +275,9 @@ cdef class Network:
         tensors.head_output_weight = _pointer(get("head.output.weight"), keep)
         tensors.head_output_bias = _pointer(get("head.output.bias"), keep)
         tensors.activation_steps = _pointer(steps, keep)
-        self.handle = wavenet_create(&config, &tensors, _PRECISIONS.index(precision), self.kernels)
+        cdef precision_t number = _PRECISIONS.index(precision)
+        with nogil:
+            self.handle = wavenet_create(&config, &tensors, number, self.kernels)
         if self.handle == NULL:
             raise MemoryError
 
@@ -355,7 +363,8 @@ cdef class NativeEngine:
         tables.temperature = _pointer(arrays["temperature"], keep)
         self.network = network
         self.pushing, self.taking, self.rendering = threading.Lock(), threading.Lock(), threading.Lock()
-        self.handle = engine_create(network.handle, &tables, ranges, voices, threads, seed)
+        with nogil:  # whoever plays another engine meanwhile needs it
+            self.handle = engine_create(network.handle, &tables, ranges, voices, threads, seed)
         if self.handle == NULL:
             raise MemoryError
 
@@ -384,16 +393,29 @@ cdef class NativeEngine:
     def active_voices(self):
         return engine_active_voices(self.handle)
 
+    @property
+    def memory_locked(self):
+        return bool(engine_memory_locked(self.handle))
+
+    @property
+    def limit(self):
+        return engine_limit_now(self.handle)
+
+    def set_limit(self, int voices):
+        """As the renderer does it between two renderings; echoed as LIMIT_TAG | voices."""
+        with self.rendering:
+            engine_limit(self.handle, voices)
+
     def counters(self):
         return dict(engine_counters(self.handle))
 
     def push(self, list commands):
-        """Queue (at, tag, type, note, velocity, id, value) tuples as one batch; False when it does not fit."""
+        """Queue (at, tag, type, channel, note, velocity, id, value) tuples as one batch; False when it does not fit."""
         cdef Py_ssize_t i, count = len(commands)
         cdef command_t[:] batch = np.empty(max(count, 1), _COMMAND)
         for i in range(count):
-            at, tag, kind, note, velocity, number, value = commands[i]
-            batch[i].at, batch[i].tag, batch[i].type = at, tag, kind
+            at, tag, kind, channel, note, velocity, number, value = commands[i]
+            batch[i].at, batch[i].tag, batch[i].type, batch[i].channel = at, tag, kind, channel
             batch[i].note, batch[i].velocity, batch[i].id, batch[i].value = note, velocity, number, value
         with self.pushing:
             return engine_push(self.handle, &batch[0], <int>count)
@@ -441,8 +463,11 @@ cdef class NativeEngine:
 
 
 _COMMAND = np.dtype(
-    [("at", np.int64), ("tag", np.uint32), ("type", np.int32), ("note", np.int32), ("velocity", np.int32),
-     ("id", np.int32), ("value", np.float32)], align=True)
+    [("at", np.int64), ("tag", np.uint32), ("type", np.int32), ("channel", np.int32), ("note", np.int32),
+     ("velocity", np.int32), ("id", np.int32), ("value", np.float32)], align=True)
+
+
+include "_rack.pxi"
 
 
 # What follows lets tests hold the C arithmetic against NumPy's.

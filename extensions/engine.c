@@ -8,6 +8,7 @@
 #include "denormals.h"
 #include "conditioning.h"
 #include "ensemble.h"
+#include "instrument.h"
 #include "kernels/kernels.h"
 #include "memory.h"
 #include "queue.h"
@@ -15,9 +16,9 @@
 
 enum { SPARE_VOICES = 4 };
 
-#define STEAL_FADE_S 0.005
-#define STRIKE_FADE_S 0.03
-#define GAIN_SMOOTHING_S 0.005
+#define FADE_S 0.005 /* of a voice that another takes the place of, or that is silenced */
+#define LIMIT_FADE_S 0.002 /* soft enough among others, and short: a voice costs all it ever did until it is over */
+#define CORNER_HZ 1000.0
 #define RESIDUE_DECAY_S 0.002
 #define RESIDUE_FLOOR 1e-6f
 #define KNEE 0.8f
@@ -29,14 +30,16 @@ struct engine {
     control_range_t ranges[CONTROLS];
     wavenet_state_t primed; /* has heard silence: what every note starts from */
     ensemble_t ensemble;    /* slots for those fading away, too */
-    int polyphony;          /* notes at once */
+    bool memory_locked;
+    int polyphony;          /* notes at once, if nothing limits them further */
     schedule_t schedule;
-    float gain, gain_smoothing;
     float residue, residue_decay; /* where voices stood that lost their slot in mid-fade: it dies away, or it would click */
     float *tables; /* the instrument's, copied */
     int64_t now;   /* the renderer's own frame */
     _Atomic int64_t frame, stolen_voices, dropped_commands, dropped_echoes, notes;
-    _Atomic int active_voices;
+    int64_t timed;                 /* commands pushed that have a frame of their own; the pusher's */
+    _Atomic int64_t timed_applied; /* and how many of them have been applied */
+    _Atomic int active_voices, limit;
 };
 
 static void count_up(_Atomic int64_t *counter, int64_t by)
@@ -46,39 +49,11 @@ static void count_up(_Atomic int64_t *counter, int64_t by)
 
 /* --- construction ------------------------------------------------------------------------------------------- */
 
-static const float *keep(float **place, const float *table, size_t count)
-{
-    float *kept = *place;
-    memcpy(kept, table, sizeof(float) * count);
-    *place += count;
-    return kept;
-}
-
-static bool copy_instrument(engine_t *engine, const instrument_t *from, int partials)
-{
-    const size_t cells = (size_t)from->keys * from->velocities * from->ages, phases = (size_t)KEYS * partials;
-    float *place = malloc(sizeof(float) * (from->keys + from->velocities + from->ages + cells + 4 * KEYS + phases));
-    instrument_t *to = &engine->setting.instrument;
-    engine->tables = place;
-    if (!place)
-        return false;
-    *to = *from;
-    to->envelope_keys = keep(&place, from->envelope_keys, from->keys);
-    to->envelope_velocities = keep(&place, from->envelope_velocities, from->velocities);
-    to->envelope_ages_s = keep(&place, from->envelope_ages_s, from->ages);
-    to->envelope_db = keep(&place, from->envelope_db, cells);
-    to->cents = keep(&place, from->cents, KEYS);
-    to->stiffness = keep(&place, from->stiffness, KEYS);
-    to->release_s = keep(&place, from->release_s, KEYS);
-    to->temperature = keep(&place, from->temperature, KEYS);
-    to->onset_phases = keep(&place, from->onset_phases, phases);
-    return true;
-}
-
 static bool create_voices(engine_t *engine, int voices, int threads)
 {
     const setting_t *setting = &engine->setting;
     engine->polyphony = voices;
+    atomic_init(&engine->limit, voices);
     if (!wavenet_state_create(setting->network, &engine->primed, 0)
         || !ensemble_create(&engine->ensemble, setting, voices + SPARE_VOICES, threads))
         return false;
@@ -90,13 +65,33 @@ static bool create_voices(engine_t *engine, int voices, int threads)
 
 static float target_gain(const engine_t *engine)
 {
-    const float *controls = engine->setting.controls;
-    float expression = controls[CONTROL_EXPRESSION];
+    const glide_t *controls = engine->setting.controls;
+    float expression = controls[CONTROL_EXPRESSION].target;
     if (engine->setting.network->config.levelled) /* it is part of each voice's level */
         expression = 1.0f;
     else if (engine->setting.hears_loudness) /* the network plays softly itself; only near zero must it be made silent */
         expression = fminf(1.0f, 10.0f * expression);
-    return powf(10.0f, controls[CONTROL_GAIN_DB] / 20.0f) * controls[CONTROL_VOLUME] * expression;
+    return powf(10.0f, controls[CONTROL_GAIN_DB].target / 20.0f) * controls[CONTROL_VOLUME].target * expression;
+}
+
+/* All that rendering touches, the helpers' own affairs apart. */
+static bool lock_memory(const engine_t *engine)
+{
+    const wavenet_t *network = engine->setting.network;
+    const void *blocks[] = {engine, engine->tables, engine->commands.slots, engine->echoes.slots, network,
+                            network->memory, engine->primed.memory};
+    bool locked = ensemble_lock_memory(&engine->ensemble);
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        locked &= memory_lock_block(blocks[i]);
+    return locked;
+}
+
+static void set_rate(setting_t *setting, int sample_rate)
+{
+    setting->glide_frames = (float)(GLIDE_S * sample_rate);
+    setting->smoothing = 1.0f - expf(-1.0f / setting->glide_frames);
+    setting->centring = (float)exp(-2.0 * PI * LOWEST_HZ / sample_rate);
+    setting->corner = (float)(1.0 - exp(-2.0 * PI * CORNER_HZ / sample_rate));
 }
 
 engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument,
@@ -108,22 +103,22 @@ engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument
     setting_t *setting = &engine->setting;
     setting->network = network;
     setting->seed = seed;
-    setting->centring = (float)exp(-2.0 * PI * LOWEST_HZ / network->config.sample_rate);
+    set_rate(setting, network->config.sample_rate);
     for (int i = 0; i < network->config.feature_count; i++)
         setting->hears_loudness |= network->config.features[i] == FEATURE_LOUDNESS;
     memcpy(engine->ranges, controls, sizeof engine->ranges);
     for (int i = 0; i < CONTROLS; i++)
-        setting->controls[i] = controls[i].value;
-    engine->gain = target_gain(engine);
-    engine->gain_smoothing = 1.0f - expf(-1.0f / (float)(GAIN_SMOOTHING_S * network->config.sample_rate));
+        setting->controls[i] = glide_settled(controls[i].value);
+    setting->gain = target_gain(engine);
     engine->residue_decay = expf(-1.0f / (float)(RESIDUE_DECAY_S * network->config.sample_rate));
     if (!queue_create(&engine->commands, sizeof(command_t), QUEUE_CAPACITY)
         || !queue_create(&engine->echoes, sizeof(echo_t), QUEUE_CAPACITY)
-        || !copy_instrument(engine, instrument, network->config.partials)
+        || !(engine->tables = instrument_copy(&setting->instrument, instrument, network->config.partials))
         || !create_voices(engine, voices, threads)) {
         engine_destroy(engine);
         return NULL;
     }
+    engine->memory_locked = lock_memory(engine);
     return engine;
 }
 
@@ -133,41 +128,13 @@ void engine_destroy(engine_t *engine)
         return;
     ensemble_destroy(&engine->ensemble);
     wavenet_state_destroy(&engine->primed);
-    free(engine->tables);
+    memory_free(engine->tables);
     queue_destroy(&engine->commands);
     queue_destroy(&engine->echoes);
     memory_free(engine);
 }
 
 /* --- commands ----------------------------------------------------------------------------------------------- */
-
-/* The sounding voice that will be missed least: released before held, then quiet, then old. */
-static voice_t *least_missed(engine_t *engine)
-{
-    voice_t *least = NULL;
-    for (int i = 0; i < engine->ensemble.slots; i++) {
-        voice_t *voice = &engine->ensemble.voices[i];
-        if (!voice_sounds(voice))
-            continue;
-        if (!least)
-            least = voice;
-        else if (voice->phase != least->phase)
-            least = voice->phase == VOICE_RELEASED ? voice : least;
-        else if (voice->standing_db != least->standing_db)
-            least = voice->standing_db < least->standing_db ? voice : least;
-        else if (voice->ordinal < least->ordinal)
-            least = voice;
-    }
-    return least;
-}
-
-static int sounding(const engine_t *engine)
-{
-    int count = 0;
-    for (int i = 0; i < engine->ensemble.slots; i++)
-        count += voice_sounds(&engine->ensemble.voices[i]);
-    return count;
-}
 
 /* A slot to play in: an idle one, else that of the voice nearest to the end of its fade, which leaves its residue. */
 static voice_t *free_slot(engine_t *engine)
@@ -185,40 +152,60 @@ static voice_t *free_slot(engine_t *engine)
     return nearest;
 }
 
-static void note_on(engine_t *engine, int note, int velocity)
+/* Let the least missed go until no more than `most` sound. */
+static void shed(engine_t *engine, int most, double fade_s)
+{
+    for (int surplus = ensemble_sounding(&engine->ensemble) - most; surplus > 0; surplus--) {
+        voice_fade(ensemble_least_missed(&engine->ensemble), &engine->setting, fade_s);
+        count_up(&engine->stolen_voices, 1);
+    }
+}
+
+/* Whether a voice sounds for this key; any note of the channel if `note` is -1. */
+static bool plays(const voice_t *voice, int channel, int note)
+{
+    return voice_sounds(voice) && voice->channel == channel && (note < 0 || voice->key == note);
+}
+
+static void note_on(engine_t *engine, int channel, int note, int velocity)
 {
     const setting_t *setting = &engine->setting;
     for (int i = 0; i < engine->ensemble.slots; i++)
-        if (voice_sounds(&engine->ensemble.voices[i]) && engine->ensemble.voices[i].key == note) {
+        if (plays(&engine->ensemble.voices[i], channel, note)) {
             voice_release(&engine->ensemble.voices[i]);
-            voice_fade(&engine->ensemble.voices[i], setting, STRIKE_FADE_S);
+            voice_fade(&engine->ensemble.voices[i], setting, FADE_S);
         }
-    if (sounding(engine) >= engine->polyphony) {
-        voice_fade(least_missed(engine), setting, STEAL_FADE_S);
-        count_up(&engine->stolen_voices, 1);
-    }
-    uint64_t ordinal = (uint64_t)atomic_load_explicit(&engine->notes, memory_order_relaxed);
+    shed(engine, engine_limit_now(engine) - 1, FADE_S);
+    voice_t *voice = free_slot(engine);
+    const uint64_t ordinal = (uint64_t)atomic_load_explicit(&engine->notes, memory_order_relaxed);
     count_up(&engine->notes, 1);
-    voice_start(free_slot(engine), setting, &engine->primed, note, velocity, ordinal);
+    voice_start(voice, setting, &engine->primed, (voice_note_t){channel, note, velocity, engine->now, ordinal});
 }
 
-static void note_off(engine_t *engine, int note)
+static void note_off(engine_t *engine, int channel, int note)
 {
     for (int i = 0; i < engine->ensemble.slots; i++)
-        if (note < 0 || engine->ensemble.voices[i].key == note)
+        if (plays(&engine->ensemble.voices[i], channel, note))
             voice_release(&engine->ensemble.voices[i]);
 }
 
 static void set_control(engine_t *engine, int id, float value)
 {
+    setting_t *setting = &engine->setting;
     const control_range_t *range = &engine->ranges[id];
     if (value != value)
         return;
-    engine->setting.controls[id] = fminf(fmaxf(value, range->low), range->high);
-    if (id == CONTROL_TEMPERATURE || id == CONTROL_GAIN_DB || id == CONTROL_VOLUME)
+    glide_set(&setting->controls[id], fminf(fmaxf(value, range->low), range->high), engine->now, setting->glide_frames);
+    setting->gain = target_gain(engine);
+}
+
+static void set_note_control(engine_t *engine, const command_t *command)
+{
+    if (command->id < 0 || command->id >= NOTE_CONTROLS || !isfinite(command->value))
         return;
     for (int i = 0; i < engine->ensemble.slots; i++)
-        voice_touch(&engine->ensemble.voices[i]);
+        if (plays(&engine->ensemble.voices[i], command->channel, command->note))
+            voice_control(&engine->ensemble.voices[i], &engine->setting, command->id, command->value);
 }
 
 static int clamp_to(int value, int low, int high)
@@ -226,45 +213,75 @@ static int clamp_to(int value, int low, int high)
     return value < low ? low : value > high ? high : value;
 }
 
+static void set_limit(engine_t *engine, int voices)
+{
+    const int limit = clamp_to(voices, 1, engine->polyphony);
+    atomic_store_explicit(&engine->limit, limit, memory_order_relaxed);
+    shed(engine, limit, LIMIT_FADE_S);
+}
+
+static void tell(engine_t *engine, uint32_t tag)
+{
+    const echo_t echo = {tag, engine->now};
+    if (!queue_push(&engine->echoes, &echo, 1))
+        count_up(&engine->dropped_echoes, 1);
+}
+
 static void apply(engine_t *engine, const command_t *command)
 {
+    const ensemble_t *ensemble = &engine->ensemble;
+    const int note = clamp_to(command->note, 0, KEYS - 1);
     switch (command->type) {
-    case COMMAND_NOTE_ON:
-        note_on(engine, clamp_to(command->note, 0, KEYS - 1), clamp_to(command->velocity, 1, 127));
-        break;
-    case COMMAND_NOTE_OFF: note_off(engine, clamp_to(command->note, 0, KEYS - 1)); break;
+    case COMMAND_NOTE_ON: note_on(engine, command->channel, note, clamp_to(command->velocity, 1, 127)); break;
+    case COMMAND_NOTE_OFF: note_off(engine, command->channel, note); break;
     case COMMAND_CONTROL:
         if (command->id >= 0 && command->id < CONTROLS)
             set_control(engine, command->id, command->value);
         break;
-    case COMMAND_ALL_NOTES_OFF: note_off(engine, -1); break;
-    case COMMAND_ALL_SOUND_OFF:
-        for (int i = 0; i < engine->ensemble.slots; i++)
-            voice_fade(&engine->ensemble.voices[i], &engine->setting, STEAL_FADE_S);
+    case COMMAND_NOTE_CONTROL: set_note_control(engine, command); break;
+    case COMMAND_ALL_NOTES_OFF:
+        for (int i = 0; i < ensemble->slots; i++)
+            voice_release(&ensemble->voices[i]);
         break;
+    case COMMAND_ALL_SOUND_OFF:
+        for (int i = 0; i < ensemble->slots; i++)
+            voice_fade(&ensemble->voices[i], &engine->setting, FADE_S);
+        break;
+    case COMMAND_LIMIT: set_limit(engine, (int)command->value); break;
     }
-    echo_t echo = {command->tag, engine->now};
-    if (command->tag && !queue_push(&engine->echoes, &echo, 1))
-        count_up(&engine->dropped_echoes, 1);
+    count_up(&engine->timed_applied, command->at >= 0);
+    if (command->tag)
+        tell(engine, command->tag);
+}
+
+void engine_limit(engine_t *engine, int voices)
+{
+    const int before = engine_limit_now(engine);
+    set_limit(engine, voices);
+    if (engine_limit_now(engine) != before)
+        tell(engine, LIMIT_TAG | (uint32_t)engine_limit_now(engine));
 }
 
 /* Move what was pushed into the schedule; what was meant for now or earlier comes at this frame, in its order. */
 static void collect(engine_t *engine)
 {
     command_t command;
-    while (!schedule_full(&engine->schedule) && queue_pop(&engine->commands, &command)) {
-        if (command.at < engine->now)
-            command.at = engine->now;
-        schedule_add(&engine->schedule, &command);
-    }
+    while (!schedule_full(&engine->schedule) && queue_pop(&engine->commands, &command))
+        schedule_add(&engine->schedule, &command, engine->now);
 }
 
 bool engine_push(engine_t *engine, const command_t *commands, int count)
 {
-    bool pushed = queue_push(&engine->commands, commands, count);
-    if (!pushed)
+    int64_t timed = engine->timed;
+    for (int i = 0; i < count; i++)
+        timed += commands[i].at >= 0;
+    bool fits = timed - atomic_load_explicit(&engine->timed_applied, memory_order_relaxed) <= SCHEDULE_TIMED;
+    if (!fits || !queue_push(&engine->commands, commands, count)) {
         count_up(&engine->dropped_commands, count);
-    return pushed;
+        return false;
+    }
+    engine->timed = timed;
+    return true;
 }
 
 bool engine_take_echo(engine_t *engine, echo_t *echo)
@@ -282,13 +299,12 @@ static float soft_knee(float x)
 }
 
 /* From the voices' sum to what is heard. */
-static void finish(engine_t *engine, float target, float *out, int frames)
+static void finish(engine_t *engine, float *out, int frames)
 {
     for (int i = 0; i < frames; i++) {
         float residue = engine->residue * engine->residue_decay;
         engine->residue = fabsf(residue) > RESIDUE_FLOOR ? residue : 0.0f;
-        engine->gain += engine->gain_smoothing * (target - engine->gain);
-        out[i] = soft_knee(engine->gain * (out[i] + engine->residue));
+        out[i] = soft_knee(out[i] + engine->residue);
     }
 }
 
@@ -305,19 +321,17 @@ void engine_render(engine_t *engine, float *out, int frames)
     denormals_t mode = denormals_flush();
     command_t command;
     collect(engine);
-    float target = target_gain(engine);
     for (int done = 0, chunk; done < frames; done += chunk) {
         while (schedule_take(&engine->schedule, engine->now, &command)) {
             apply(engine, &command);
             collect(engine); /* a full schedule has room again */
-            target = target_gain(engine);
         }
         chunk = chunk_frames(engine, frames - done);
         ensemble_render(&engine->ensemble, out + done, chunk);
-        finish(engine, target, out + done, chunk);
+        finish(engine, out + done, chunk);
         engine->now += chunk;
     }
-    atomic_store_explicit(&engine->active_voices, sounding(engine), memory_order_relaxed);
+    atomic_store_explicit(&engine->active_voices, ensemble_sounding(&engine->ensemble), memory_order_relaxed);
     atomic_store_explicit(&engine->frame, engine->now, memory_order_release);
     denormals_restore(mode);
 }
@@ -337,6 +351,16 @@ int64_t engine_frame(const engine_t *engine)
 int engine_active_voices(const engine_t *engine)
 {
     return atomic_load_explicit(&engine->active_voices, memory_order_relaxed);
+}
+
+bool engine_memory_locked(const engine_t *engine)
+{
+    return engine->memory_locked;
+}
+
+int engine_limit_now(const engine_t *engine)
+{
+    return atomic_load_explicit(&engine->limit, memory_order_relaxed);
 }
 
 engine_counters_t engine_counters(const engine_t *engine)

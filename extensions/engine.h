@@ -15,12 +15,16 @@
 
 enum { QUEUE_CAPACITY = 4096, KEYS = 128, KNOBS = 4 };
 
+#define LIMIT_TAG (UINT32_C(1) << 31) /* echoes of engine_limit: this and the voices; a command's own tag is smaller */
+
 typedef enum {
     COMMAND_NOTE_ON,
     COMMAND_NOTE_OFF,
     COMMAND_CONTROL,
     COMMAND_ALL_NOTES_OFF,
     COMMAND_ALL_SOUND_OFF,
+    COMMAND_NOTE_CONTROL,
+    COMMAND_LIMIT,
 } command_type_t;
 
 /* In the order of rtwave/engine/controls.py, which documents units and ranges. */
@@ -54,10 +58,11 @@ typedef struct {
     int64_t at;   /* model frame, or -1 (or any frame already rendered) for the next one */
     uint32_t tag; /* not 0: echoed with the frame at which the command was applied */
     int32_t type; /* command_type_t */
-    int32_t note; /* 0..127 */
+    int32_t channel; /* 0..15; the same note of another channel is another key */
+    int32_t note;    /* 0..127; -1 in a note control: all of the channel */
     int32_t velocity;
-    int32_t id; /* control_t */
-    float value;
+    int32_t id;  /* control_t or note_control_t */
+    float value; /* of a control; the voices of a limit */
 } command_t;
 
 typedef struct {
@@ -96,7 +101,12 @@ void engine_destroy(engine_t *engine);
 /* Renderer: the next `frames` samples at the model's rate, mono, within -1..1. */
 void engine_render(engine_t *engine, float *out, int frames);
 
-/* Pusher: all of the commands or none (false, and counted, when the queue is full). */
+/* Renderer, between two renderings: no more than so many notes (1..voices) from the next frame on. Those that will be
+   missed least fade at once. A change is echoed as LIMIT_TAG | voices, so that it can be done again as a command. */
+void engine_limit(engine_t *engine, int voices);
+
+/* Pusher: all of the commands or none (false, and counted, when the queue is full). However many wait for a frame of
+   their own, those for now do not wait behind them. */
 bool engine_push(engine_t *engine, const command_t *commands, int count);
 
 /* Taker: the next echo, oldest first; false when there is none. */
@@ -104,8 +114,10 @@ bool engine_take_echo(engine_t *engine, echo_t *echo);
 
 /* Any thread. */
 int engine_sample_rate(const engine_t *engine);
+bool engine_memory_locked(const engine_t *engine); /* nothing that rendering needs can be swapped out */
 int64_t engine_frame(const engine_t *engine); /* the next frame to be rendered */
 int engine_active_voices(const engine_t *engine); /* sounding notes, without those fading away; 0..voices */
+int engine_limit_now(const engine_t *engine);     /* 1..voices */
 engine_counters_t engine_counters(const engine_t *engine);
 
 #endif

@@ -1,6 +1,5 @@
 #include "ensemble.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -72,12 +71,39 @@ void ensemble_render(ensemble_t *ensemble, float *out, int frames)
     }
 }
 
+int ensemble_sounding(const ensemble_t *ensemble)
+{
+    int count = 0;
+    for (int i = 0; i < ensemble->slots; i++)
+        count += voice_sounds(&ensemble->voices[i]);
+    return count;
+}
+
+voice_t *ensemble_least_missed(const ensemble_t *ensemble)
+{
+    voice_t *least = NULL;
+    for (int i = 0; i < ensemble->slots; i++) {
+        voice_t *voice = &ensemble->voices[i];
+        if (!voice_sounds(voice))
+            continue;
+        if (!least)
+            least = voice;
+        else if (voice->phase != least->phase)
+            least = voice->phase == VOICE_RELEASED ? voice : least;
+        else if (voice->standing_db != least->standing_db)
+            least = voice->standing_db < least->standing_db ? voice : least;
+        else if (voice->ordinal < least->ordinal)
+            least = voice;
+    }
+    return least;
+}
+
 bool ensemble_create(ensemble_t *ensemble, const setting_t *setting, int slots, int threads)
 {
     ensemble->setting = setting;
     ensemble->threads = threads;
     ensemble->voices = memory_allocate(sizeof(voice_t) * slots);
-    ensemble->active = calloc(slots, sizeof(voice_t *));
+    ensemble->active = memory_allocate(sizeof(voice_t *) * slots);
     ensemble->sound = memory_allocate(sizeof(float) * CHUNK_FRAMES * slots);
     if (!ensemble->voices || !ensemble->active || !ensemble->sound)
         return false;
@@ -97,5 +123,14 @@ void ensemble_destroy(ensemble_t *ensemble)
         voice_destroy(&ensemble->voices[i]);
     memory_free(ensemble->voices);
     memory_free(ensemble->sound);
-    free(ensemble->active);
+    memory_free(ensemble->active);
+}
+
+bool ensemble_lock_memory(const ensemble_t *ensemble)
+{
+    bool locked = memory_lock_block(ensemble->voices) & memory_lock_block(ensemble->sound)
+                & memory_lock_block(ensemble->active);
+    for (int i = 0; i < ensemble->slots; i++)
+        locked &= voice_lock_memory(&ensemble->voices[i]);
+    return locked;
 }

@@ -30,7 +30,15 @@ typedef struct {
 bool ensemble_create(ensemble_t *ensemble, const setting_t *setting, int slots, int threads);
 void ensemble_destroy(ensemble_t *ensemble);
 
+/* False where the system refuses. */
+bool ensemble_lock_memory(const ensemble_t *ensemble);
+
 /* Renderer: the sum of all voices over the next 1..CHUNK_FRAMES frames. */
 void ensemble_render(ensemble_t *ensemble, float *out, int frames);
+
+/* Renderer: notes that count, and which of them will be missed least (released before held, then quiet, then old; NULL
+   when there is none). */
+int ensemble_sounding(const ensemble_t *ensemble);
+voice_t *ensemble_least_missed(const ensemble_t *ensemble);
 
 #endif

@@ -10,8 +10,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 typedef struct {
     alignas(64) _Atomic uint64_t written; /* producer's cursor */
@@ -28,13 +29,13 @@ static inline bool queue_create(queue_t *queue, size_t size, uint64_t capacity)
     atomic_init(&queue->read, 0);
     queue->size = size;
     queue->capacity = capacity;
-    queue->slots = malloc(size * capacity);
+    queue->slots = memory_allocate(size * capacity);
     return queue->slots != NULL;
 }
 
 static inline void queue_destroy(queue_t *queue)
 {
-    free(queue->slots);
+    memory_free(queue->slots);
 }
 
 /* Producer: append `count` records as one batch; false, and nothing appended, when they do not all fit. */

@@ -5,31 +5,35 @@
 
 #include "engine.h"
 
+/* Room for those that have a frame of their own, and beyond it for as many without, which never wait. */
+enum { SCHEDULE_TIMED = 2 * QUEUE_CAPACITY, SCHEDULE_CAPACITY = SCHEDULE_TIMED + QUEUE_CAPACITY };
+
 typedef struct {
     command_t command;
+    int64_t frame; /* where it comes */
     uint64_t order;
 } scheduled_t;
 
 typedef struct {
-    scheduled_t slots[QUEUE_CAPACITY];
+    scheduled_t slots[SCHEDULE_CAPACITY];
     int count;
     uint64_t arrivals;
 } schedule_t;
 
 static inline bool schedule_before(const scheduled_t *a, const scheduled_t *b)
 {
-    return a->command.at != b->command.at ? a->command.at < b->command.at : a->order < b->order;
+    return a->frame != b->frame ? a->frame < b->frame : a->order < b->order;
 }
 
 static inline bool schedule_full(const schedule_t *schedule)
 {
-    return schedule->count == QUEUE_CAPACITY;
+    return schedule->count == SCHEDULE_CAPACITY;
 }
 
-/* The schedule must not be full. */
-static inline void schedule_add(schedule_t *schedule, const command_t *command)
+/* The schedule must not be full. A command for now, or for a frame before, comes at frame `now`. */
+static inline void schedule_add(schedule_t *schedule, const command_t *command, int64_t now)
 {
-    scheduled_t added = {*command, schedule->arrivals++};
+    scheduled_t added = {*command, command->at > now ? command->at : now, schedule->arrivals++};
     int hole = schedule->count++;
     for (; hole > 0 && schedule_before(&added, &schedule->slots[(hole - 1) / 2]); hole = (hole - 1) / 2)
         schedule->slots[hole] = schedule->slots[(hole - 1) / 2];
@@ -39,7 +43,7 @@ static inline void schedule_add(schedule_t *schedule, const command_t *command)
 /* The earliest command's frame; INT64_MAX when there is none. */
 static inline int64_t schedule_next(const schedule_t *schedule)
 {
-    return schedule->count ? schedule->slots[0].command.at : INT64_MAX;
+    return schedule->count ? schedule->slots[0].frame : INT64_MAX;
 }
 
 /* Take the earliest command if its frame has come. */

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "conditioning.h"
+#include "envelope.h"
 #include "kernels/kernels.h"
-#include "philox.h"
+#include "memory.h"
+#include "sampling.h"
 
 #define ONSET_S 0.1          /* a voice's level is judged no earlier in its envelope than here */
 #define END_FADE_S 0.02
@@ -16,14 +18,16 @@
 #define POWER_LIMIT 1.0f     /* louder than a full-scale square wave for a whole window: an instability, not a sound */
 #define VIBRATO_HZ 5.5
 #define NEPER_DB 8.685889638
+#define TILT_DB 15.0f        /* that timbre at either end gives or takes above CORNER_HZ */
+#define SETTLED 1e-6f        /* what is left of a step in gain when it is over */
 
 bool voice_create(voice_t *voice, const setting_t *setting, int number)
 {
     const int partials = setting->network->config.partials;
     memset(voice, 0, sizeof *voice);
-    voice->curve_db = calloc(setting->instrument.ages, sizeof(float));
-    voice->phases = calloc(partials + 1, sizeof(double));
-    voice->turns = calloc(partials + 1, sizeof(double));
+    voice->curve_db = memory_allocate(sizeof(float) * setting->instrument.ages);
+    voice->phases = memory_allocate(sizeof(double) * (partials + 1));
+    voice->turns = memory_allocate(sizeof(double) * (partials + 1));
     bool good = voice->curve_db && voice->phases && voice->turns;
     return good && wavenet_state_create(setting->network, &voice->state, number);
 }
@@ -31,96 +35,100 @@ bool voice_create(voice_t *voice, const setting_t *setting, int number)
 void voice_destroy(voice_t *voice)
 {
     wavenet_state_destroy(&voice->state);
-    free(voice->curve_db);
-    free(voice->phases);
-    free(voice->turns);
+    memory_free(voice->curve_db);
+    memory_free(voice->phases);
+    memory_free(voice->turns);
 }
 
-/* The place of `value` in a rising table: index of the lower neighbour, and how far on to the next (0 beyond the ends). */
-static int locate(const float *table, int count, float value, float *share)
+bool voice_lock_memory(const voice_t *voice)
 {
-    *share = 0.0f;
-    if (value <= table[0])
-        return 0;
-    if (value >= table[count - 1])
-        return count - 1;
-    int i = 0;
-    while (table[i + 1] <= value)
-        i++;
-    *share = (value - table[i]) / (table[i + 1] - table[i]);
-    return i;
+    return memory_lock_block(voice->curve_db) & memory_lock_block(voice->phases) & memory_lock_block(voice->turns)
+         & memory_lock_block(voice->state.memory);
 }
 
-static void pick_curve(voice_t *voice, const instrument_t *instrument)
+static double seconds(const setting_t *setting, double samples)
 {
-    const int ages = instrument->ages, velocities = instrument->velocities;
-    float key_share, velocity_share;
-    int key = locate(instrument->envelope_keys, instrument->keys, (float)voice->key, &key_share);
-    int velocity = locate(instrument->envelope_velocities, velocities, (float)voice->velocity, &velocity_share);
-    int next_key = key_share > 0.0f ? key + 1 : key, next_velocity = velocity_share > 0.0f ? velocity + 1 : velocity;
-    const float *table = instrument->envelope_db;
-    for (int i = 0; i < ages; i++) {
-        float low = table[(key * velocities + velocity) * ages + i];
-        float low_next = table[(key * velocities + next_velocity) * ages + i];
-        float high = table[(next_key * velocities + velocity) * ages + i];
-        float high_next = table[(next_key * velocities + next_velocity) * ages + i];
-        low += velocity_share * (low_next - low);
-        high += velocity_share * (high_next - high);
-        voice->curve_db[i] = low + key_share * (high - low);
+    return samples / setting->network->config.sample_rate;
+}
+
+static float clip(float value)
+{
+    return fminf(fmaxf(value, 0.0f), 1.0f);
+}
+
+/* --- controls as this voice hears them ---------------------------------------------------------------------------- */
+
+/* `ahead` samples from now. What was set before the note began, the note knows from its first sample on; where it was
+   ahead of the others then, what it is ahead by dies away as their glide does. */
+static float control(const voice_t *voice, const setting_t *setting, control_t id, int ahead)
+{
+    const glide_t *glide = &setting->controls[id];
+    const int64_t frame = voice->born + voice->age + ahead;
+    if (glide->set_at <= voice->born)
+        return glide->target;
+    return glide_at(glide, frame, setting->glide_frames)
+         + voice->lead[id] * glide_left(frame - voice->born, setting->glide_frames);
+}
+
+static void take_lead(voice_t *voice, const setting_t *setting)
+{
+    for (int id = 0; id < CONTROLS; id++) {
+        const glide_t *glide = &setting->controls[id];
+        voice->lead[id] = glide->target - glide_at(glide, voice->born, setting->glide_frames);
     }
 }
 
-/* The held note's level at an age: linear between the grid's ages, its last slope beyond them, but never rising there. */
-static double envelope_db(const voice_t *voice, const instrument_t *instrument, double age_s)
+static float own_control(const voice_t *voice, const setting_t *setting, note_control_t id)
 {
-    const float *ages_s = instrument->envelope_ages_s, *curve = voice->curve_db;
-    const int last = instrument->ages - 1;
-    if (last == 0)
-        return curve[0];
-    float age = (float)age_s, share;
-    if (age >= ages_s[last]) {
-        double slope = ((double)curve[last] - curve[last - 1]) / ((double)ages_s[last] - ages_s[last - 1]);
-        return curve[last] + fmin(slope, 0.0) * (age_s - ages_s[last]);
-    }
-    int i = locate(ages_s, instrument->ages, age, &share);
-    return curve[i] + share * (curve[i + 1] - curve[i]);
+    return glide_at(&voice->own[id], voice->born + voice->age, setting->glide_frames);
 }
+
+void voice_control(voice_t *voice, const setting_t *setting, note_control_t id, float value)
+{
+    if (voice->age == 0)
+        voice->own[id] = glide_settled(value);
+    else
+        glide_set(&voice->own[id], value, voice->born + voice->age, setting->glide_frames);
+}
+
+/* --- a control period --------------------------------------------------------------------------------------------- */
 
 /* What the damper takes from the voice, dB a sample. */
 static double damping_db(const voice_t *voice, const setting_t *setting)
 {
     double release_s = setting->instrument.release_s[voice->key];
-    if (voice->released < 0 || release_s <= 0.0)
+    if (release_s <= 0.0)
         return 0.0;
-    return NEPER_DB / (release_s * setting->controls[CONTROL_RELEASE] * setting->network->config.sample_rate);
-}
-
-static double seconds(const setting_t *setting, int64_t samples)
-{
-    return (double)samples / setting->network->config.sample_rate;
+    release_s *= control(voice, setting, CONTROL_RELEASE, 0);
+    return voice->damping * NEPER_DB / (release_s * setting->network->config.sample_rate);
 }
 
 /* `ahead` samples into this control period. */
 static double loudness_db(const voice_t *voice, const setting_t *setting, int ahead)
 {
-    double held_db = envelope_db(voice, &setting->instrument, seconds(setting, voice->age + ahead));
+    double held_db = envelope_db(&setting->instrument, voice->curve_db, seconds(setting, (double)(voice->age + ahead)));
     double damped_db = voice->damped_db + ahead * voice->damping_db;
     bool expressive = setting->hears_loudness || setting->network->config.levelled;
-    double expression = expressive ? 20.0 * log10(fmax(setting->controls[CONTROL_EXPRESSION], 1e-6)) : 0.0;
+    double expression = expressive ? 20.0 * log10(fmax(control(voice, setting, CONTROL_EXPRESSION, ahead), 1e-6)) : 0.0;
     return fmax(held_db - damped_db + expression, LOUDNESS_FLOOR_DB);
 }
 
 static note_state_t note_state(const voice_t *voice, const setting_t *setting)
 {
-    const float *controls = setting->controls;
+    const float pressure = clip(own_control(voice, setting, NOTE_PRESSURE));
+    const float pressure_db = pressure * control(voice, setting, CONTROL_PRESSURE_GAIN_DB, 0);
+    const double vibrato = control(voice, setting, CONTROL_VIBRATO, 0)
+                         + pressure * control(voice, setting, CONTROL_PRESSURE_VIBRATO, 0);
+    const bool damped = voice->damping > 0.0 || voice->damped_samples > 0.0;
     note_state_t state = {.velocity = voice->velocity};
-    state.age_s = seconds(setting, voice->age);
-    state.release_age_s = voice->released >= 0 ? seconds(setting, voice->age - voice->released) : -1.0;
-    state.note = voice->key + controls[CONTROL_BEND] + 12.0 * log2(controls[CONTROL_TUNE] / 440.0)
-               + controls[CONTROL_VIBRATO] * sin(2.0 * PI * VIBRATO_HZ * state.age_s);
-    state.loudness_db = loudness_db(voice, setting, 0);
+    state.age_s = seconds(setting, (double)voice->age);
+    state.release_age_s = damped ? seconds(setting, voice->damped_samples) : -1.0;
+    state.note = voice->key + control(voice, setting, CONTROL_BEND, 0) + own_control(voice, setting, NOTE_BEND)
+               + 12.0 * log2(control(voice, setting, CONTROL_TUNE, 0) / 440.0)
+               + vibrato * sin(2.0 * PI * VIBRATO_HZ * state.age_s);
+    state.loudness_db = loudness_db(voice, setting, 0) + pressure_db;
     for (int i = 0; i < KNOBS; i++)
-        state.knobs[i] = controls[CONTROL_KNOB1 + i];
+        state.knobs[i] = control(voice, setting, CONTROL_KNOB1 + i, 0);
     return state;
 }
 
@@ -172,11 +180,28 @@ static void set_level(voice_t *voice, const setting_t *setting)
     voice->level_step = (float)pow(end / voice->level, 1.0 / config->control_period);
 }
 
+/* Draw, gain and filter of this period; the last two are approached sample by sample. */
+static void set_tone(voice_t *voice, const setting_t *setting)
+{
+    const float timbre = clip(control(voice, setting, CONTROL_TIMBRE, 0) + own_control(voice, setting, NOTE_TIMBRE));
+    const float pressure = clip(own_control(voice, setting, NOTE_PRESSURE));
+    const float pressure_db = pressure * control(voice, setting, CONTROL_PRESSURE_GAIN_DB, 0);
+    const bool plays_louder = setting->hears_loudness && !setting->network->config.levelled;
+    voice->temperature = fmaxf(control(voice, setting, CONTROL_TEMPERATURE, 0)
+                               + setting->instrument.temperature[voice->key], 0.0f);
+    voice->boost = plays_louder || pressure_db == 0.0f ? 1.0f : powf(10.0f, pressure_db / 20.0f);
+    voice->tilt = timbre == 0.5f ? 0.0f : powf(10.0f, (2.0f * timbre - 1.0f) * TILT_DB / 20.0f) - 1.0f;
+    if (voice->age == 0) {
+        voice->gain = setting->gain * voice->boost;
+        voice->shelf = voice->tilt;
+    }
+}
+
 /* Where the voice stands when another needs its place, and whether it has ended. */
 static void judge(voice_t *voice, const setting_t *setting)
 {
-    double age_s = fmax(seconds(setting, voice->age), ONSET_S);
-    voice->standing_db = (float)(envelope_db(voice, &setting->instrument, age_s) - voice->damped_db);
+    double age_s = fmax(seconds(setting, (double)voice->age), ONSET_S);
+    voice->standing_db = (float)(envelope_db(&setting->instrument, voice->curve_db, age_s) - voice->damped_db);
     if (voice_sounds(voice) && voice->standing_db <= LOUDNESS_FLOOR_DB)
         voice_fade(voice, setting, END_FADE_S);
 }
@@ -184,41 +209,49 @@ static void judge(voice_t *voice, const setting_t *setting)
 static void begin_period(voice_t *voice, const setting_t *setting)
 {
     const wavenet_config_t *config = &setting->network->config;
+    if (voice->age == 0)
+        take_lead(voice, setting);
+    voice->damped_samples += voice->elapsed * voice->damping;
     voice->damped_db += voice->elapsed * voice->damping_db;
+    voice->damping = voice->released ? clip(control(voice, setting, CONTROL_DAMPER, 0)) : 0.0;
     voice->damping_db = damping_db(voice, setting);
     note_state_t state = note_state(voice, setting);
     features_conditioning(config->features, config->feature_count, &state, voice->state.conditioning);
     set_phasors(voice, setting, state.note);
     set_level(voice, setting);
+    set_tone(voice, setting);
     judge(voice, setting);
     voice->state.excited_ready = 0;
     voice->countdown = config->control_period;
     voice->elapsed = 0;
 }
 
-void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t *primed, int key, int velocity,
-                 uint64_t ordinal)
+void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t *primed, voice_note_t note)
 {
     const int partials = setting->network->config.partials;
     wavenet_state_copy(setting->network, &voice->state, primed);
     voice->phase = VOICE_HELD;
-    voice->key = key;
-    voice->velocity = velocity;
-    voice->ordinal = ordinal;
+    voice->channel = note.channel;
+    voice->key = note.key;
+    voice->velocity = note.velocity;
+    voice->born = note.frame;
+    voice->ordinal = note.ordinal;
+    for (int id = 0; id < NOTE_CONTROLS; id++)
+        voice->own[id] = glide_settled(0.0f);
     voice->age = voice->elapsed = voice->countdown = 0;
-    voice->released = -1;
-    voice->damped_db = voice->damping_db = 0.0;
+    voice->released = false;
+    voice->damped_samples = voice->damping = voice->damped_db = voice->damping_db = 0.0;
     voice->fade = 1.0f;
-    voice->fade_step = voice->sample = voice->centred = voice->heard = voice->power = 0.0f;
+    voice->fade_step = voice->sample = voice->centred = voice->low = voice->heard = voice->power = 0.0f;
     voice->level = voice->level_step = 1.0f;
     for (int k = 0; k < partials; k++) {
-        voice->phases[k] = setting->instrument.onset_phases[key * partials + k] / (2.0 * PI);
+        voice->phases[k] = setting->instrument.onset_phases[note.key * partials + k] / (2.0 * PI);
         voice->turns[k] = 0.0;
     }
     voice->f0 = 0.0;
     voice->noise_from = INT64_MIN;
-    pick_curve(voice, &setting->instrument);
-    voice->standing_db = (float)envelope_db(voice, &setting->instrument, ONSET_S);
+    envelope_pick(&setting->instrument, note.key, note.velocity, voice->curve_db);
+    voice->standing_db = (float)envelope_db(&setting->instrument, voice->curve_db, ONSET_S);
 }
 
 bool voice_sounds(const voice_t *voice)
@@ -231,13 +264,8 @@ void voice_release(voice_t *voice)
     if (voice->phase != VOICE_HELD)
         return;
     voice->phase = VOICE_RELEASED;
-    voice->released = voice->age;
-    voice_touch(voice);
-}
-
-void voice_touch(voice_t *voice)
-{
-    voice->countdown = 0;
+    voice->released = true;
+    voice->countdown = 0; /* a control period begins, so that the damper falls at this very sample */
 }
 
 /* A fade already under way is only ever hastened. */
@@ -247,7 +275,7 @@ void voice_fade(voice_t *voice, const setting_t *setting, double fade_s)
     if (voice->phase == VOICE_IDLE)
         return;
     if (voice->phase != VOICE_FAULTED)
-        voice->phase = VOICE_FADING;
+        voice->phase = voice->age > 0 ? VOICE_FADING : VOICE_IDLE;
     if (step > voice->fade_step)
         voice->fade_step = step;
 }
@@ -276,54 +304,6 @@ void voices_prepare(voice_t *const *voices, const setting_t *setting, int count)
     }
 }
 
-/* The normal variate of this sample: made for DRAWS samples at a time, whatever the sample at which one is first needed. */
-static float noise(voice_t *voice, const setting_t *setting)
-{
-    const int64_t shift = (int64_t)(voice->ordinal % DRAWS); /* voices struck together do this at different samples */
-    const int64_t from = (voice->age + shift) / DRAWS * DRAWS - shift;
-    if (voice->noise_from != from) {
-        setting->network->kernels->normals(setting->seed, (uint64_t)from, voice->ordinal, voice->noise);
-        voice->noise_from = from;
-    }
-    return voice->noise[voice->age - from];
-}
-
-/* s[t] ~ N(mean, (T scale)^2). */
-static float draw_gaussian(voice_t *voice, const setting_t *setting, float temperature)
-{
-    float sample = voice->state.out[0];
-    if (temperature > 0.0f) {
-        float log_scale = fminf(fmaxf(voice->state.out[1], LOG_SCALE_MIN), LOG_SCALE_MAX);
-        sample += temperature * expf(log_scale) * noise(voice, setting);
-    }
-    voice->state.sample = sample;
-    return sample;
-}
-
-/* A class of softmax(logits / T); the likeliest at T = 0. NaN when a logit is not finite. */
-static float draw_class(voice_t *voice, const setting_t *setting, float temperature)
-{
-    const wavenet_t *network = setting->network;
-    const float *logits = voice->state.out;
-    const int classes = network->config.quantization_channels;
-    int drawn = 0;
-    if (temperature > 0.0f) {
-        philox_t random = philox(setting->seed, (uint64_t)voice->age, voice->ordinal);
-        drawn = network->kernels->draw(logits, classes, 1.0f / temperature, (float)philox_uniform(random.words[0]));
-        if (drawn < 0)
-            return NAN;
-    } else {
-        for (int i = 0; i < classes; i++) {
-            if (!isfinite(logits[i]))
-                return NAN;
-            if (logits[i] > logits[drawn])
-                drawn = i;
-        }
-    }
-    voice->state.class_index = drawn;
-    return network->class_values[drawn];
-}
-
 static float cut(voice_t *voice, const setting_t *setting, bool *fault)
 {
     *fault = true;
@@ -333,25 +313,43 @@ static float cut(voice_t *voice, const setting_t *setting, bool *fault)
     return voice->heard * voice->fade;
 }
 
+static float approach(float value, float target, float share)
+{
+    const float left = target - value, next = value + share * left;
+    return fabsf(left) > SETTLED && next != value ? next : target;
+}
+
+/* From the sound of the note itself to what the player's gain, pressure and timbre make of it: what is above
+   CORNER_HZ grows by the shelf, which at neutral is 0, and then the filter is not there. */
+static float colour(voice_t *voice, const setting_t *setting, float sound)
+{
+    voice->gain = approach(voice->gain, setting->gain * voice->boost, setting->smoothing);
+    if (voice->shelf == 0.0f && voice->tilt == 0.0f) {
+        voice->low = sound;
+        return voice->gain * sound;
+    }
+    voice->shelf = approach(voice->shelf, voice->tilt, setting->smoothing);
+    voice->low += setting->corner * (sound - voice->low);
+    return voice->gain * (sound + voice->shelf * (sound - voice->low));
+}
+
 float voice_finish(voice_t *voice, const setting_t *setting, bool *fault)
 {
     const wavenet_config_t *config = &setting->network->config;
     if (voice->phase != VOICE_FAULTED) {
-        float temperature = fmaxf(setting->controls[CONTROL_TEMPERATURE] + setting->instrument.temperature[voice->key], 0.0f);
-        float drawn = config->gaussian ? draw_gaussian(voice, setting, temperature)
-                                       : draw_class(voice, setting, temperature);
+        float drawn = draw(voice, setting);
         float sample = drawn + config->pre_emphasis * voice->sample;
         float centred = config->pre_emphasis > 0.0f
                             ? sample - voice->sample + setting->centring * voice->centred
                             : sample;
-        float heard = centred * voice->level;
+        float sound = centred * voice->level;
         float share = 1.0f / (float)(POWER_WINDOW_S * config->sample_rate);
-        float power = voice->power + share * (heard * heard - voice->power);
+        float power = voice->power + share * (sound * sound - voice->power);
         if (!(fabsf(drawn) <= SAMPLE_LIMIT && fabsf(sample) <= SAMPLE_LIMIT && power <= POWER_LIMIT))
             return cut(voice, setting, fault);
         voice->sample = sample;
         voice->centred = centred;
-        voice->heard = heard;
+        voice->heard = colour(voice, setting, sound);
         voice->power = power;
         voice->level *= voice->level_step;
         voice->age++;

@@ -6,15 +6,20 @@
 #include <stdalign.h>
 
 #include "engine.h"
+#include "glide.h"
 #include "kernels/kernels.h"
 
 /* What all voices share; the engine owns it. */
 typedef struct {
     const wavenet_t *network;
     instrument_t instrument;
-    float controls[CONTROLS];
+    glide_t controls[CONTROLS];
+    float glide_frames;  /* their time constant */
+    float gain;          /* where the player's gain, volume and expression put it */
+    float smoothing;     /* the share of the way there that a voice's gain goes each sample */
     uint64_t seed;
     float centring;      /* pole of the DC blocker */
+    float corner;        /* of the timbre filter: share of the way that its low-pass goes each sample */
     bool hears_loudness; /* the network has a loudness feature, so expression goes there */
 } setting_t;
 
@@ -28,10 +33,16 @@ typedef enum {
 
 typedef struct {
     alignas(64) voice_phase_t phase; /* no cache line is shared with a neighbour, who may play on another core */
-    int key, velocity;
+    int channel, key, velocity;
+    int64_t born;            /* the engine's frame at note-on */
     uint64_t ordinal;        /* which note of the performance this is: its random stream */
-    int64_t age, released;   /* samples since note-on; `age` at note-off, or -1 */
+    glide_t own[NOTE_CONTROLS];
+    float lead[CONTROLS];    /* by what the controls were ahead of their glide when the note began */
+    int64_t age;             /* samples since note-on */
+    bool released;
     int countdown, elapsed;  /* samples left in this control period, and gone by */
+    double damped_samples;   /* under the damper when this period began; fewer than passed if it fell but lightly */
+    double damping;          /* and its force in this period, 0..1 */
     double damped_db;        /* what the damper had taken when this period began */
     double damping_db;       /* and what it takes each sample of it */
     float standing_db;       /* what stealing and ending go by: the envelope past its onset, less the release */
@@ -39,6 +50,10 @@ typedef struct {
     float sample;            /* x[t-1], de-emphasised, at the network's own level */
     float centred;           /* the same without its mean, which de-emphasis would magnify into a thump */
     float level, level_step; /* from there to the sound's level; the factor by which it grows each sample */
+    float temperature;
+    float gain, boost;       /* gain on its way to the player's times `boost`, which pressure gives */
+    float shelf, tilt;       /* what the timbre filter adds above its corner, on its way to `tilt` */
+    float low;               /* what it finds below */
     float heard;             /* the last sample sent */
     float power;             /* mean square of the last milliseconds */
     float *curve_db;         /* (G): the envelope at this key and velocity */
@@ -53,14 +68,23 @@ typedef struct {
 /* False when memory is out. */
 bool voice_create(voice_t *voice, const setting_t *setting, int number);
 void voice_destroy(voice_t *voice);
+bool voice_lock_memory(const voice_t *voice); /* false where the system refuses */
 
-void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t *primed, int key, int velocity,
-                 uint64_t ordinal);
+/* What a note-on says, and what the engine knows of it. */
+typedef struct {
+    int channel, key, velocity;
+    int64_t frame;
+    uint64_t ordinal;
+} voice_note_t;
+
+void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t *primed, voice_note_t note);
 void voice_release(voice_t *voice);
-void voice_fade(voice_t *voice, const setting_t *setting, double fade_s);
 
-/* A control that this voice hears has changed: its control period starts anew at the next sample. */
-void voice_touch(voice_t *voice);
+/* One of the note's own controls: at its first sample at once, later gliding there. */
+void voice_control(voice_t *voice, const setting_t *setting, note_control_t id, float value);
+
+/* Ends the note within so many seconds, or at once if nothing of it has been heard yet. */
+void voice_fade(voice_t *voice, const setting_t *setting, double fade_s);
 
 /* Held or released: a note that counts. */
 bool voice_sounds(const voice_t *voice);

@@ -145,7 +145,7 @@ static void place_layers(wavenet_t *network)
 wavenet_t *wavenet_create(const wavenet_config_t *config, const wavenet_tensors_t *tensors, precision_t precision,
                           const struct kernels *kernels)
 {
-    wavenet_t *network = calloc(1, sizeof *network);
+    wavenet_t *network = memory_allocate(sizeof *network);
     if (!network)
         return NULL;
     network->config = *config;
@@ -161,7 +161,7 @@ wavenet_t *wavenet_create(const wavenet_config_t *config, const wavenet_tensors_
     lay_out(network, &arena);
     arena.block = memory_allocate(arena.used + OVERRUN_BYTES);
     if (!arena.block) {
-        free(network);
+        memory_free(network);
         return NULL;
     }
     network->memory = arena.block;
@@ -176,5 +176,5 @@ void wavenet_destroy(wavenet_t *network)
 {
     if (network)
         memory_free(network->memory);
-    free(network);
+    memory_free(network);
 }

@@ -51,7 +51,7 @@ static INLINE float logarithm(float x)
     int32_t bits;
     memcpy(&bits, &x, sizeof bits);
     const int32_t exponent = (bits - 0x3f3504f3) >> 23; /* mantissa in sqrt(1/2)..sqrt(2) */
-    bits -= exponent << 23;
+    bits -= exponent * (1 << 23); /* it may be negative, which C does not shift to the left */
     float mantissa;
     memcpy(&mantissa, &bits, sizeof mantissa);
     const float t = (mantissa - 1.0f) / (mantissa + 1.0f), y = t * t; /* 2 artanh(t) */

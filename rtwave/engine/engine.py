@@ -12,8 +12,8 @@ from ..errors import RtwaveError
 from ..wavenet.config import WaveNetConfig
 from ..wavenet.precision import activation_steps, best_precision
 from ..wavenet.weights import Weights
-from .commands import AllNotesOff, AllSoundOff, Command, Control, NoteOff, NoteOn
-from .controls import CONTROLS
+from .commands import AllNotesOff, AllSoundOff, Command, Control, Limit, NoteControl, NoteOff, NoteOn
+from .controls import CONTROLS, NOTE_CONTROLS
 
 if TYPE_CHECKING:
     from ..presets import Preset
@@ -140,12 +140,12 @@ class Engine:
     def submit(self, commands: Sequence[Command], at: int | None = None, tag: int = 0) -> None:
         """Queue commands as one batch, applied in order just before model frame `at` sounds (None: the next frame).
 
-        A frame already rendered counts as the next. `tag` 1..2**32 − 1 is given back by `applied`, once a command.
+        A frame already rendered counts as the next. `tag` 1..2**31 − 1 is given back by `applied`, once a command.
         Raises RtwaveError when the queue is full; then none of the batch is queued.
         """
         if at is not None:
             _check_whole("at", at, 0, 2**63 - 1)
-        _check_whole("tag", tag, 0, 2**32 - 1)
+        _check_whole("tag", tag, 0, _engine.LIMIT_TAG - 1)
         frame = _NOW if at is None else at
         if not self.native.push([(frame, tag, *_record(command)) for command in commands]):
             raise RtwaveError(
@@ -153,7 +153,10 @@ class Engine:
             )
 
     def applied(self) -> list[tuple[int, int]]:
-        """(tag, model frame) of every tagged command applied since the last call, in order."""
+        """(tag, model frame) of every tagged command applied since the last call, in order.
+
+        With them comes what the renderer did of its own accord: LIMIT_TAG of rtwave._engine + voices, for a new limit.
+        """
         return self.native.take_echoes()
 
     def render(self, frames: int) -> np.ndarray:
@@ -208,20 +211,34 @@ class Engine:
         """Notes sounding, 0..voices; those fading away do not count. Any thread."""
         return self.native.active_voices
 
+    @property
+    def memory_locked(self) -> bool:
+        """Whether the system keeps all that rendering needs out of swap."""
+        return self.native.memory_locked
 
-def _record(command: Command) -> tuple[int, int, int, int, float]:
-    """Type, note, velocity, id and value of command_t in extensions/engine.h."""
+    @property
+    def limit(self) -> int:
+        """Notes that may sound at once, 1..voices: all, unless a Limit or an overload says fewer. Any thread."""
+        return self.native.limit
+
+
+def _record(command: Command) -> tuple[int, int, int, int, int, float]:
+    """Type, channel, note, velocity, id and value of command_t in extensions/engine.h."""
     match command:
-        case NoteOn(note=note, velocity=velocity):
-            return 0, note, velocity, 0, 0.0
-        case NoteOff(note=note):
-            return 1, note, 0, 0, 0.0
+        case NoteOn(note=note, velocity=velocity, channel=channel):
+            return 0, channel, note, velocity, 0, 0.0
+        case NoteOff(note=note, channel=channel):
+            return 1, channel, note, 0, 0, 0.0
         case Control(name=name, value=value):
-            return 2, 0, 0, CONTROLS[name].id, value
+            return 2, 0, 0, 0, CONTROLS[name].id, value
         case AllNotesOff():
-            return 3, 0, 0, 0, 0.0
+            return 3, 0, 0, 0, 0, 0.0
         case AllSoundOff():
-            return 4, 0, 0, 0, 0.0
+            return 4, 0, 0, 0, 0, 0.0
+        case NoteControl(name=name, value=value, note=note, channel=channel):
+            return 5, channel, -1 if note is None else note, 0, NOTE_CONTROLS[name].id, value
+        case Limit(voices=voices):
+            return 6, 0, 0, 0, 0, float(voices)
     raise RtwaveError(f"command is {command!r}, expected one of rtwave.engine.commands")
 
 
