@@ -1,5 +1,6 @@
-"""Builds rtwave._engine and rtwave._stream: Cython over C11, the kernels once per instruction set."""
+"""Builds the native modules: Cython over C11, the kernels once per instruction set."""
 
+import os
 import sys
 import sysconfig
 from pathlib import Path
@@ -11,6 +12,11 @@ from setuptools.command.build_py import build_py
 
 HERE = "extensions"
 COMMON_FLAGS = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+SANITIZERS = os.environ.get("RTWAVE_SANITIZERS", "")
+"""What `make sanitize` builds with: address,undefined."""
+
+if SANITIZERS:
+    COMMON_FLAGS += ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", f"-fsanitize={SANITIZERS}"]
 AVX2_FLAGS = ["-mavx2", "-mfma"]
 AVX512_FLAGS = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]
 X86_FLAGS = {
@@ -21,7 +27,18 @@ X86_FLAGS = {
     "avx512_amx": [*AVX512_FLAGS, "-mavx512vnni", "-mamx-tile", "-mamx-int8"],
 }
 ARM_FLAGS = {"neon_dotprod": ["-march=armv8.2-a+dotprod"]}
-ENGINE = ("engine", "ensemble", "workers", "voice", "wavenet", "state", "matrix", "kernels/kernels")
+ENGINE = (
+    "engine",
+    "ensemble",
+    "workers",
+    "voice",
+    "wavenet",
+    "state",
+    "matrix",
+    "kernels/kernels",
+    "resampler",
+    "rack",
+)
 KERNELS = ("portable", *X86_FLAGS, "neon", *ARM_FLAGS)
 """Every kernel file is always compiled; one that is not for the target's processor comes out empty."""
 
@@ -64,8 +81,9 @@ def extension(name: str, *sources: str) -> Extension:
         f"rtwave.{name}",
         [f"{HERE}/{name}.pyx", *(f"{HERE}/{source}" for source in sources)],
         include_dirs=[HERE],
-        depends=[str(path) for pattern in ("*.pyx", "**/*.h", "kernels/*.c") for path in Path(HERE).glob(pattern)],
+        depends=[str(path) for pattern in ("*.px[yi]", "**/*.h", "kernels/*.c") for path in Path(HERE).glob(pattern)],
         extra_compile_args=COMMON_FLAGS,
+        extra_link_args=[f"-fsanitize={SANITIZERS}"] if SANITIZERS else [],
         libraries=[] if sys.platform == "win32" else ["m"],
     )
 
@@ -83,7 +101,9 @@ setup(
     ext_modules=cythonize(
         [
             extension("_engine", *(f"{name}.c" for name in ENGINE)),
-            extension("_stream", "stream.c", "resampler.c"),
+            extension("_stream", "stream.c", "governor.c", "resampler.c"),
+            extension("_outlet", "outlet.c", "overrun.c"),
+            *([extension("_jack_midi", "jack_midi.c")] if sys.platform == "linux" else []),
         ],
         language_level=3,
         compiler_directives={"boundscheck": False, "wraparound": False, "embedsignature": True},

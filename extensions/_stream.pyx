@@ -27,30 +27,61 @@ cdef extern from "ring.h":
     size_t ring_read(ring_t *, float *, size_t)
 
 
+cdef extern from "governor.h":
+    ctypedef struct governor_chunk_t:
+        int64_t spent_ns, audio_ns, fill, target
+        int voices, polyphony
+    ctypedef struct governor_t:
+        bint struck
+        int64_t actions
+        double load
+    int governor_step(governor_t *, const governor_chunk_t *)
+
+
+cdef extern from "timeline.h":
+    ctypedef struct timeline_t:
+        pass
+    void timeline_mark(timeline_t *, int64_t, int64_t, int64_t, int)
+    bint timeline_frame_at(timeline_t *, int64_t, double *)
+
+
 cdef extern from "stream.h":
     enum:
-        STREAM_STEP_BUCKETS
+        STREAM_TIME_BUCKETS
     ctypedef struct stream_t:
         pass
-    ctypedef void (*stream_source_t)(void *, float *, int) noexcept nogil
+    ctypedef struct stream_source_t:
+        void (*render)(void *, float *, int) noexcept nogil
+        void *state
+        int (*voices)(void *) noexcept nogil
+        int (*polyphony)(void *) noexcept nogil
+        void (*limit)(void *, int) noexcept nogil
     ctypedef struct stream_options_t:
         stream_source_t source
-        void *state
-        int model_rate, device_rate, channels, target_frames, record_frames
+        int64_t first_frame
+        int sample_rate, channels, target_frames, record_frames
     ctypedef struct stream_counters_t:
         int64_t callbacks, frames, underflows, starved_frames, lowest_fill_frames, target_frames
         int64_t record_dropped_frames, busy_ns, last_callback_ns, now_ns
-        int64_t steps[STREAM_STEP_BUCKETS]
+        int64_t chunks[STREAM_TIME_BUCKETS]
+        int64_t callback_times[STREAM_TIME_BUCKETS]
+        double load
+        int limit
+        int64_t limited, producer_tid
         int priority
         bint memory_locked
     stream_t *stream_create(const stream_options_t *)
     void stream_destroy(stream_t *)
     void stream_produce(stream_t *) nogil
     void stream_clock(stream_t *, int) nogil
+    void stream_end_clock(stream_t *)
     int rtwave_stream_callback(const void *, void *, unsigned long, const void *, unsigned long, void *) nogil
     void stream_fade_out(stream_t *)
     bint stream_is_silent(const stream_t *)
     void stream_stop(stream_t *)
+    void stream_set_target(stream_t *, int)
+    int64_t stream_take_lowest_fill(stream_t *)
+    double stream_frame_at(stream_t *, int64_t)
     size_t stream_take_recording(stream_t *, float *, size_t)
     void stream_counters(const stream_t *, stream_counters_t *)
     float stream_take_peak(stream_t *)
@@ -142,25 +173,71 @@ cdef class Ring:
         return result[:ring_read(&self.ring, &target[0], frames) if frames else 0]
 
 
+cdef class Governor:
+    """The state machine of governor.h, for tests."""
+
+    cdef governor_t governor
+
+    @property
+    def actions(self):
+        return self.governor.actions
+
+    @property
+    def load(self):
+        return self.governor.load
+
+    @property
+    def struck(self):
+        return self.governor.struck
+
+    def step(self, *, spent_ns, audio_ns, fill, target, voices, polyphony):
+        """Take in one chunk; how many voices may sound in the next."""
+        cdef governor_chunk_t chunk
+        chunk.spent_ns, chunk.audio_ns, chunk.fill, chunk.target = spent_ns, audio_ns, fill, target
+        chunk.voices, chunk.polyphony = voices, polyphony
+        return governor_step(&self.governor, &chunk)
+
+
+cdef class Timeline:
+    """The delay-locked loop of timeline.h, for tests."""
+
+    cdef timeline_t timeline
+
+    def mark(self, int64_t now_ns, int64_t position, int64_t frames, int rate):
+        """A callback that came at `now_ns` sends `frames` from `position` on, nominally at `rate` Hz."""
+        timeline_mark(&self.timeline, now_ns, position, frames, rate)
+
+    def frame_at(self, int64_t time_ns):
+        """The frame that leaves at `time_ns`, or None before the first callback."""
+        cdef double frame
+        return frame if timeline_frame_at(&self.timeline, time_ns, &frame) else None
+
+
 cdef class NativeStream:
     """Producer, ring and callback around a source of samples.
 
     `source.render_address` is a C function `void (void *state, float *output, int frames)` that renders the next
-    frames at `model_rate`, and `source.state_address` its state; the source is kept alive as long as the stream.
-    The one who starts threads with `produce` and `clock` must see them end before letting go of the stream.
+    frames at `sample_rate` (Hz), and `source.state_address` its state; the source is kept alive as long as the stream.
+    It may also have `frame`, that of its next sample, and `govern_addresses`: of the functions `voices`, `polyphony`
+    and `limit` of stream.h, by which the governor keeps it within real time. The one who starts threads with
+    `produce` and `clock` must see them end before letting go of the stream.
     """
 
     cdef stream_t *handle
     cdef int channels
     cdef readonly object source
 
-    def __cinit__(self, source, *, int model_rate, int device_rate, int channels, int target_frames,
-                  int record_frames=0):
+    def __cinit__(self, source, *, int sample_rate, int channels, int target_frames, int record_frames=0):
         cdef stream_options_t options
-        options.source = <stream_source_t><uintptr_t>source.render_address
-        options.state = <void *><uintptr_t>source.state_address
-        options.model_rate, options.device_rate = model_rate, device_rate
-        options.channels, options.target_frames, options.record_frames = channels, target_frames, record_frames
+        options.source.render = <void (*)(void *, float *, int) noexcept nogil><uintptr_t>source.render_address
+        options.source.state = <void *><uintptr_t>source.state_address
+        voices, polyphony, limit = getattr(source, "govern_addresses", (0, 0, 0))
+        options.source.voices = <int (*)(void *) noexcept nogil><uintptr_t>voices
+        options.source.polyphony = <int (*)(void *) noexcept nogil><uintptr_t>polyphony
+        options.source.limit = <void (*)(void *, int) noexcept nogil><uintptr_t>limit
+        options.first_frame = getattr(source, "frame", 0)
+        options.sample_rate, options.channels = sample_rate, channels
+        options.target_frames, options.record_frames = target_frames, record_frames
         self.source, self.channels = source, channels
         self.handle = stream_create(&options)
         if self.handle == NULL:
@@ -186,9 +263,29 @@ cdef class NativeStream:
             stream_produce(self.handle)
 
     def clock(self, int block_frames):
-        """Drive the callback by the clock until `stop`, without the GIL: the body of a thread."""
+        """Drive the callback by the clock until `end_clock` or `stop`, without the GIL: the body of a thread."""
         with nogil:
             stream_clock(self.handle, block_frames)
+
+    def end_clock(self):
+        """End the `clock` that was started; once it has returned, a device may call back."""
+        stream_end_clock(self.handle)
+
+    def set_target(self, int frames):
+        """Keep so many frames in the ring from now on, and never less than two of the host's blocks."""
+        stream_set_target(self.handle, frames)
+
+    def take_lowest_fill(self):
+        """Lowest ring fill that a callback has met since this was last asked; −1: none came."""
+        return stream_take_lowest_fill(self.handle)
+
+    def frame_at(self, int64_t time_ns):
+        """The source's frame, a float, that leaves for the device at `time_ns` of the monotonic clock.
+
+        Smooth, whatever the callbacks' jitter, and never beyond what is rendered. Before the first callback: the frame
+        rendered next. What starvation held back leaves late, and later frames with it.
+        """
+        return stream_frame_at(self.handle, time_ns)
 
     def callback(self, Py_ssize_t frames, unsigned long status=0):
         """One call of the callback, for tests: what it sends, float32 (frames, channels)."""
@@ -218,11 +315,12 @@ cdef class NativeStream:
         return result[:stream_take_recording(self.handle, &target[0], frames)]
 
     def counters(self):
-        """The counters of stream_counters_t as a dict; `steps` is an int64 array."""
+        """The counters of stream_counters_t as a dict; `chunks` and `callback_times` are int64 arrays."""
         cdef stream_counters_t counters
         stream_counters(self.handle, &counters)
         cdef dict result = counters
-        result["steps"] = np.array(result["steps"], np.int64)
+        for name in ("chunks", "callback_times"):
+            result[name] = np.array(result[name], np.int64)
         return result
 
     def take_peak(self):

@@ -113,6 +113,16 @@ static inline void thread_join(thread_t thread) { pthread_join(thread, NULL); }
 static inline int64_t process_id(void) { return getpid(); }
 #endif
 
+/* The system's number of the calling thread, by which others may raise its priority; 0 where there is none. */
+
+static inline int64_t thread_id(void) {
+#if defined(__linux__)
+    return syscall(SYS_gettid);
+#else
+    return 0;
+#endif
+}
+
 /* Priority of the calling thread: the first of these that the system grants. */
 
 enum { PRIORITY_NORMAL, PRIORITY_RAISED, PRIORITY_REALTIME };

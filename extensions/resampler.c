@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 /* Kaiser-windowed sinc, polyphase: see J. O. Smith, "Digital Audio Resampling Home Page" (CCRMA). */
 #include "resampler.h"
 
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "denormals.h"
+#include "realtime.h"
 
 #define PI 3.14159265358979323846
 
@@ -93,6 +95,12 @@ void resampler_destroy(resampler_t *resampler) {
     free(resampler->filter);
     free(resampler->input);
     free(resampler);
+}
+
+int resampler_lock(const resampler_t *resampler) {
+    size_t filter = sizeof(float) * ((size_t)resampler->up * resampler->taps + 1);
+    return memory_lock(resampler, sizeof *resampler) && memory_lock(resampler->filter, filter)
+        && memory_lock(resampler->input, sizeof(float) * (resampler->taps + RESAMPLER_CAPACITY));
 }
 
 double resampler_delay_s(const resampler_t *resampler) { return 0.5 * resampler->taps / resampler->model_rate; }

@@ -10,6 +10,8 @@ enum { RESAMPLER_CAPACITY = 4096 }; /* input frames that can wait to be read */
 resampler_t *resampler_create(int model_rate, int device_rate);
 void resampler_destroy(resampler_t *resampler);
 
+int resampler_lock(const resampler_t *resampler); /* keep it out of swap; 0 where the system refuses */
+
 /* Output lags by this much, in seconds: 0 when the rates are equal. */
 double resampler_delay_s(const resampler_t *resampler);
 

@@ -46,6 +46,10 @@ static inline size_t ring_fill(const ring_t *ring) {
     return atomic_load_explicit(&ring->written, memory_order_acquire) - read;
 }
 
+/* Frames ever written, and ever read. */
+static inline size_t ring_given(const ring_t *ring) { return atomic_load_explicit(&ring->written, memory_order_acquire); }
+static inline size_t ring_taken(const ring_t *ring) { return atomic_load_explicit(&ring->read, memory_order_acquire); }
+
 /* Writer: append up to `frames`; returns how many found room. */
 static inline size_t ring_write(ring_t *ring, const float *source, size_t frames) {
     size_t written = atomic_load_explicit(&ring->written, memory_order_relaxed);

@@ -5,12 +5,15 @@
 #include <stdbool.h>
 
 #include "denormals.h"
+#include "jack_cycle.h"
+#include "governor.h"
 #include "realtime.h"
-#include "resampler.h"
 #include "ring.h"
+#include "timeline.h"
 
 enum {
-    CHUNK_FRAMES = 32, /* rendered at a time, at most: how finely live commands are told apart */
+    CHUNK_FRAMES_MIN = 32,
+    CHUNKS_PER_S = 500, /* rendered at a time: how finely commands for now are told apart */
     SLICE_FRAMES = 1024, /* of a callback, handled at a time */
     HOST_BLOCK_MAX = 16384,
     HOST_UNDERFLOW = 4, /* paOutputUnderflow */
@@ -26,10 +29,10 @@ typedef union {
 
 struct stream_t {
     stream_options_t options;
-    resampler_t *resampler;
     ring_t ring, recording;
     doorbell_t room; /* rung whenever the callback has made room in the ring */
-    atomic_bool running, closing, silent;
+    atomic_bool running, closing, silent, clock_ended;
+    atomic_llong target_frames;
 
     /* The callback's own. */
     phase_t phase;
@@ -42,16 +45,22 @@ struct stream_t {
     /* Written by the callback. */
     atomic_llong host_block_frames; /* the largest block asked for */
     atomic_llong callbacks, frames, underflows, starved_frames, lowest_fill_frames, record_dropped_frames;
-    atomic_llong last_callback_ns;
+    atomic_llong last_callback_ns, callback_times[STREAM_TIME_BUCKETS];
+    timeline_t timeline;
     atomic_uint peak_bits; /* of a float that is not negative: such bits sort like the numbers */
 
     /* Written by the producer. */
     char before_producer[RING_CACHE_LINE];
-    atomic_llong busy_ns, steps[STREAM_STEP_BUCKETS];
-    atomic_int priority;
-    float model_chunk[CHUNK_FRAMES];
-    float *device_chunk; /* (device_chunk_frames,) */
-    int device_chunk_frames;
+    atomic_llong busy_ns, chunks[STREAM_TIME_BUCKETS], producer_tid;
+    atomic_int priority, limit;
+    _Atomic double load;
+    atomic_llong limited;
+    governor_t governor;
+    float *chunk; /* (chunk_frames,) */
+    int chunk_frames;
+
+    char before_any[RING_CACHE_LINE];
+    atomic_llong fresh_lowest_fill_frames; /* -1: taken */
     int memory_locked;
 };
 
@@ -72,29 +81,29 @@ stream_t *stream_create(const stream_options_t *options) {
     if (!stream)
         return NULL;
     stream->options = *options;
-    stream->device_chunk_frames = (int)at_least((int64_t)CHUNK_FRAMES * options->device_rate / options->model_rate, 1);
-    stream->device_chunk = calloc(stream->device_chunk_frames, sizeof(float));
-    stream->resampler = resampler_create(options->model_rate, options->device_rate);
+    stream->chunk_frames = (int)at_least(options->sample_rate / CHUNKS_PER_S, CHUNK_FRAMES_MIN);
+    stream->chunk = calloc(stream->chunk_frames, sizeof(float));
     int good = doorbell_init(&stream->room);
     good &= ring_init(&stream->ring, at_least(options->target_frames, 2 * HOST_BLOCK_MAX));
     good &= ring_init(&stream->recording, options->record_frames);
-    if (!good || !stream->device_chunk || !stream->resampler) {
+    if (!good || !stream->chunk) {
         stream_destroy(stream);
         return NULL;
     }
-    stream->memory_locked =
-        memory_lock(stream, sizeof *stream) && ring_lock(&stream->ring) && ring_lock(&stream->recording);
+    stream->memory_locked = memory_lock(stream, sizeof *stream) && ring_lock(&stream->ring)
+        && ring_lock(&stream->recording) && memory_lock(stream->chunk, stream->chunk_frames * sizeof(float));
     atomic_init(&stream->running, true);
     atomic_init(&stream->priority, -1);
+    set(&stream->target_frames, options->target_frames);
     set(&stream->lowest_fill_frames, -1);
+    set(&stream->fresh_lowest_fill_frames, -1);
     return stream;
 }
 
 void stream_destroy(stream_t *stream) {
     ring_free(&stream->ring);
     ring_free(&stream->recording);
-    resampler_destroy(stream->resampler);
-    free(stream->device_chunk);
+    free(stream->chunk);
     doorbell_destroy(&stream->room);
     free(stream);
 }
@@ -102,35 +111,54 @@ void stream_destroy(stream_t *stream) {
 /* ---- producer ---- */
 
 static int64_t fill_target(const stream_t *stream) {
-    return at_least(stream->options.target_frames, 2 * get(&stream->host_block_frames));
+    return at_least(get(&stream->target_frames), 2 * get(&stream->host_block_frames));
 }
 
-static int step_bucket(int64_t step_ns) {
-    int bucket = (int)(4.0 * log2((double)at_least(step_ns, 1)));
-    return bucket < STREAM_STEP_BUCKETS ? bucket : STREAM_STEP_BUCKETS - 1;
+static void note_time(atomic_llong histogram[STREAM_TIME_BUCKETS], int64_t spent_ns) {
+    int bucket = (int)(4.0 * log2((double)at_least(spent_ns, 1)));
+    add(&histogram[bucket < STREAM_TIME_BUCKETS ? bucket : STREAM_TIME_BUCKETS - 1], 1);
 }
 
-static void render_chunk(stream_t *stream, int device_frames) {
-    for (int64_t needed; (needed = resampler_needed(stream->resampler, device_frames)) > 0;) {
-        int frames = (int)at_most(needed, CHUNK_FRAMES);
-        int64_t start_ns = clock_now_ns();
-        stream->options.source(stream->options.state, stream->model_chunk, frames);
-        int64_t spent_ns = clock_now_ns() - start_ns;
-        add(&stream->busy_ns, spent_ns);
-        add(&stream->steps[step_bucket(spent_ns / frames)], frames);
-        resampler_feed(stream->resampler, stream->model_chunk, frames);
-    }
-    int frames = resampler_read(stream->resampler, stream->device_chunk, device_frames);
-    ring_write(&stream->ring, stream->device_chunk, frames);
+/* Keep rendering within real time, where the source has voices to give up. */
+static void govern(stream_t *stream, int64_t spent_ns, int frames) {
+    const stream_source_t *source = &stream->options.source;
+    governor_chunk_t chunk = {
+        .spent_ns = spent_ns,
+        .audio_ns = frames * INT64_C(1000000000) / stream->options.sample_rate,
+        .fill = (int64_t)ring_fill(&stream->ring),
+        .target = fill_target(stream),
+        .voices = source->voices ? source->voices(source->state) : 0,
+        .polyphony = source->voices ? source->polyphony(source->state) : 0,
+    };
+    int before = stream->governor.allowed, allowed = governor_step(&stream->governor, &chunk);
+    if (before || stream->governor.allowed)
+        source->limit(source->state, allowed);
+    atomic_store_explicit(&stream->load, stream->governor.load, memory_order_relaxed);
+    atomic_store_explicit(&stream->limit, stream->governor.allowed, memory_order_relaxed);
+    set(&stream->limited, stream->governor.actions);
+}
+
+static void render_chunk(stream_t *stream, int frames) {
+    const stream_source_t *source = &stream->options.source;
+    int64_t start_ns = clock_now_ns();
+    source->render(source->state, stream->chunk, frames);
+    int64_t spent_ns = clock_now_ns() - start_ns;
+    ring_write(&stream->ring, stream->chunk, frames);
+    add(&stream->busy_ns, spent_ns);
+    note_time(stream->chunks, spent_ns);
+    govern(stream, spent_ns, frames);
 }
 
 void stream_produce(stream_t *stream) {
+    set(&stream->producer_tid, thread_id());
     atomic_store(&stream->priority, thread_raise_priority());
     denormals_t before = denormals_flush();
     while (atomic_load(&stream->running)) {
-        int64_t wanted = fill_target(stream) - (int64_t)ring_fill(&stream->ring);
+        int64_t target = fill_target(stream), fill = (int64_t)ring_fill(&stream->ring), wanted = target - fill;
+        bool short_of_time = stream->governor.struck || fill < target / 2; /* what is done counts at once */
+        int most = short_of_time ? CHUNK_FRAMES_MIN : stream->chunk_frames;
         if (wanted > 0)
-            render_chunk(stream, (int)at_most(wanted, stream->device_chunk_frames));
+            render_chunk(stream, (int)at_most(wanted, most));
         else
             doorbell_wait(&stream->room);
     }
@@ -215,20 +243,36 @@ static void play_slice(stream_t *stream, float *output, int frames) {
         atomic_store(&stream->silent, true);
 }
 
+/* When music plays: how full the ring is as the callback comes. */
+static void note_fill(stream_t *stream) {
+    if (stream->phase != PLAYING)
+        return;
+    int64_t fill = (int64_t)ring_fill(&stream->ring), lowest = get(&stream->lowest_fill_frames);
+    set(&stream->lowest_fill_frames, lowest < 0 ? fill : at_most(fill, lowest));
+    long long fresh = get(&stream->fresh_lowest_fill_frames);
+    long long lower = fresh < 0 ? fill : at_most(fill, fresh);
+    if (!atomic_compare_exchange_strong(&stream->fresh_lowest_fill_frames, &fresh, lower))
+        set(&stream->fresh_lowest_fill_frames, fill); /* it was taken just now */
+}
+
 int rtwave_stream_callback(const void *input, void *output, unsigned long frames, const void *time_info,
                            unsigned long status, void *user_data) {
-    (void)input, (void)time_info;
+    (void)input;
     stream_t *stream = user_data;
+    const jack_cycle_t *cycle = time_info;
+    int64_t start_ns = clock_now_ns();
     denormals_t before = denormals_flush();
-    set(&stream->last_callback_ns, clock_now_ns());
+    set(&stream->last_callback_ns, start_ns);
     add(&stream->callbacks, 1);
     add(&stream->underflows, (status & HOST_UNDERFLOW) != 0);
     int64_t block = at_least(get(&stream->host_block_frames), (int64_t)frames);
     set(&stream->host_block_frames, at_most(block, HOST_BLOCK_MAX));
-    if (stream->phase == PLAYING) {
-        int64_t fill = (int64_t)ring_fill(&stream->ring), lowest = get(&stream->lowest_fill_frames);
-        set(&stream->lowest_fill_frames, lowest < 0 ? fill : at_most(fill, lowest));
-    }
+    note_fill(stream);
+    int64_t position = (int64_t)ring_taken(&stream->ring);
+    if (cycle)
+        timeline_set(&stream->timeline, cycle->start_ns, position, cycle->frame_ns);
+    else if (frames)
+        timeline_mark(&stream->timeline, start_ns, position, (int64_t)frames, stream->options.sample_rate);
     float *target = output;
     for (unsigned long done = 0; done < frames;) {
         int slice = (int)at_most((int64_t)(frames - done), SLICE_FRAMES);
@@ -238,15 +282,18 @@ int rtwave_stream_callback(const void *input, void *output, unsigned long frames
     }
     doorbell_ring(&stream->room);
     denormals_restore(before);
+    note_time(stream->callback_times, clock_now_ns() - start_ns);
     return 0; /* paContinue */
 }
 
 void stream_clock(stream_t *stream, int block_frames) {
     float *output = calloc((size_t)block_frames * stream->options.channels, sizeof(float));
-    int64_t rate = stream->options.device_rate, block_ns = block_frames * INT64_C(1000000000) / rate;
+    int64_t rate = stream->options.sample_rate, block_ns = block_frames * INT64_C(1000000000) / rate;
     thread_raise_priority();
+    set(&stream->host_block_frames, 0); /* of the device that was there before */
     int64_t start_ns = clock_now_ns();
-    for (int64_t frame = 0; output && atomic_load(&stream->running); frame += block_frames) {
+    for (int64_t frame = 0; output && atomic_load(&stream->running) && !atomic_load(&stream->clock_ended);
+         frame += block_frames) {
         /* Whole seconds apart, so that hours neither overflow nor drift. */
         int64_t due_ns = start_ns + frame / rate * 1000000000 + frame % rate * 1000000000 / rate;
         clock_sleep_until(due_ns);
@@ -256,6 +303,8 @@ void stream_clock(stream_t *stream, int block_frames) {
             start_ns += late_ns;
         rtwave_stream_callback(NULL, output, block_frames, NULL, missed ? HOST_UNDERFLOW : 0, stream);
     }
+    set(&stream->host_block_frames, 0);
+    atomic_store(&stream->clock_ended, false);
     free(output);
 }
 
@@ -267,6 +316,22 @@ int stream_is_silent(const stream_t *stream) { return atomic_load((atomic_bool *
 void stream_stop(stream_t *stream) {
     atomic_store(&stream->running, false);
     doorbell_ring(&stream->room);
+}
+
+void stream_end_clock(stream_t *stream) { atomic_store(&stream->clock_ended, true); }
+
+void stream_set_target(stream_t *stream, int frames) {
+    set(&stream->target_frames, at_most(at_least(frames, 1), (int64_t)stream->ring.capacity));
+    doorbell_ring(&stream->room);
+}
+
+int64_t stream_take_lowest_fill(stream_t *stream) { return atomic_exchange(&stream->fresh_lowest_fill_frames, -1); }
+
+double stream_frame_at(stream_t *stream, int64_t time_ns) {
+    double frame, rendered = (double)ring_given(&stream->ring);
+    if (!timeline_frame_at(&stream->timeline, time_ns, &frame))
+        frame = rendered;
+    return (double)stream->options.first_frame + fmin(frame, rendered);
 }
 
 size_t stream_take_recording(stream_t *stream, float *output, size_t frames) {
@@ -290,9 +355,15 @@ void stream_counters(const stream_t *stream, stream_counters_t *counters) {
         .busy_ns = get(&stream->busy_ns),
         .last_callback_ns = get(&stream->last_callback_ns),
         .now_ns = clock_now_ns(),
+        .load = atomic_load((_Atomic double *)&stream->load),
+        .limit = atomic_load((atomic_int *)&stream->limit),
+        .limited = get(&stream->limited),
+        .producer_tid = get(&stream->producer_tid),
         .priority = atomic_load((atomic_int *)&stream->priority),
         .memory_locked = stream->memory_locked,
     };
-    for (int i = 0; i < STREAM_STEP_BUCKETS; i++)
-        counters->steps[i] = get(&stream->steps[i]);
+    for (int i = 0; i < STREAM_TIME_BUCKETS; i++) {
+        counters->chunks[i] = get(&stream->chunks[i]);
+        counters->callback_times[i] = get(&stream->callback_times[i]);
+    }
 }

@@ -77,9 +77,9 @@ int main(int count, char **arguments)
     engine_t *engine = engine_create(network(!strcmp(planted, "helper")), &instrument, controls, 3, threads, 7);
     for (int turn = 0; turn < 200; turn++) {
         command_t commands[] = {
-            {-1, 1, COMMAND_NOTE_ON, turn % 128, 100, 0, 0.0f},
-            {turn * FRAMES + 5, 2, COMMAND_CONTROL, 0, 0, turn % CONTROLS, 1.0f},
-            {turn * FRAMES + 9, 3, turn % 5, turn % 128, 90, 0, 0.5f},
+            {-1, 1, COMMAND_NOTE_ON, 0, turn % 128, 100, 0, 0.0f},
+            {turn * FRAMES + 5, 2, COMMAND_CONTROL, 0, 0, 0, turn % CONTROLS, 1.0f},
+            {turn * FRAMES + 9, 3, turn % (COMMAND_LIMIT + 1), 0, turn % 128, 90, 0, 1.5f},
         };
         engine_push(engine, commands, 3);
         watching = 1;

@@ -48,6 +48,14 @@ def quiet_network(seed: int = 1, instrument: Instrument | None = None, **fields:
     return weights
 
 
+def sustained(level: float = 0.3, **fields: object) -> Weights:
+    """A network that hums at one level whatever it is told, so that gains can be read off."""
+    weights = quiet_network(**fields)
+    weights.tensors["head.output.weight"][...] = 0.0
+    weights.tensors["head.output.bias"] = np.array([level, -9.0], np.float32)
+    return weights
+
+
 def inputs(config: WaveNetConfig, frames: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random samples (T,), conditioning (C, T) and excitation (2K, T)."""
     generator = np.random.default_rng(seed)

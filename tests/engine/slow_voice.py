@@ -20,6 +20,7 @@ from rtwave.wavenet.reference import ReferenceWaveNet
 from rtwave.wavenet.weights import Weights
 
 LOWEST_HZ = 10.0
+GLIDE_S = 0.005
 
 
 def philox(key: int, low: int, high: int) -> list[int]:
@@ -46,7 +47,8 @@ class SlowVoice:
     def __init__(self, weights: Weights, note: int, velocity: int, *, temperature: float = 0.0, seed: int = 0) -> None:
         self.weights, self.config, self.network = weights, weights.config, ReferenceWaveNet(weights)
         self.note, self.velocity, self.temperature, self.seed = note, velocity, temperature, seed
-        self.bend, self.released, self.age, self.last, self.centred = 0.0, None, 0, 0.0, 0.0
+        self.released, self.age, self.last, self.centred = None, 0, 0.0, 0.0
+        self.bend, self.bent_from, self.bent_at = 0.0, 0.0, 0
         self.centring = math.exp(-2.0 * math.pi * LOWEST_HZ / weights.config.sample_rate)
         config, instrument = self.config, weights.instrument
         self.fed = 0.0 if config.output == "gaussian" else config.quantization_channels // 2
@@ -82,7 +84,7 @@ class SlowVoice:
     def _begin_period(self) -> None:
         config, rate = self.config, self.config.sample_rate
         age_s, release_age_s = self._ages_s(self.age)
-        note = self.note + self.bend
+        note = self.note + self._bend_now()
         state = NoteState(note, self.velocity, self._loudness_db(self.age), age_s, release_age_s)
         self.c = conditioning(config, state)[:, 0]
         f0 = note_frequency(note, self.weights.instrument.cents)
@@ -94,8 +96,13 @@ class SlowVoice:
         self.db_step = (self._loudness_db(self.age + config.control_period) - self.db) / config.control_period
         self.left = config.control_period
 
+    def _bend_now(self) -> float:
+        left = math.exp(-(self.age - self.bent_at) / (GLIDE_S * self.config.sample_rate))
+        return self.bend + (self.bent_from - self.bend) * left
+
     def bend_to(self, semitones: float) -> None:
-        self.bend, self.left = semitones, 0
+        self.bent_from, self.bent_at = self._bend_now(), self.age
+        self.bend = semitones
 
     def release(self) -> None:
         self.released, self.left = self.age, 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rtwave.engine.commands import Control, NoteOff, NoteOn
-from rtwave.engine.controls import CONTROLS
+from rtwave.engine.controls import CONTROLS, NOTE_CONTROLS
 from rtwave.errors import RtwaveError
 
 HEADER = Path(__file__).parents[2] / "extensions" / "engine.h"
@@ -16,6 +16,11 @@ def test_controls_stand_in_the_order_of_the_header():
     names = [name.lower() for name in re.findall(r"^    CONTROL_(\w+),", HEADER.read_text(), re.MULTILINE)]
     assert list(CONTROLS) == names
     assert [control.id for control in CONTROLS.values()] == list(range(len(names)))
+
+
+def test_note_controls_stand_in_the_order_of_the_header():
+    (listed,) = re.findall(r"enum \{ (NOTE_\w+, .*) \} note_control_t;", HEADER.read_text())
+    assert [f"NOTE_{name.upper()}" for name in NOTE_CONTROLS] == listed.split(", ")[:-1]
 
 
 @pytest.mark.parametrize("name", CONTROLS)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtwave.engine.commands import Control, NoteOff
+from rtwave.engine.commands import Control, NoteOff, NoteOn
 from rtwave.engine.engine import Engine
 from rtwave.errors import RtwaveError
 
@@ -78,6 +78,30 @@ def test_more_commands_than_the_schedule_holds_still_come_in_order():
     frames = [frame for _, frame in engine.applied()]
     assert frames == sorted(frames)
     assert len(frames) + engine.counters()["dropped_echoes"] == 2 * CAPACITY
+
+
+def test_a_note_for_now_does_not_wait_behind_a_schedule_full_of_later_ones():
+    engine, far = Engine(WEIGHTS), 10**9
+    for _ in range(2):
+        engine.submit([NoteOff(1)] * CAPACITY, at=far)
+        engine.render(1)
+    with pytest.raises(RtwaveError, match="command queue is full"):
+        engine.submit([NoteOff(1)], at=far)
+    for turn in range(3):
+        engine.submit([NoteOn(60 + turn, 100)] + [NoteOff(1)] * (CAPACITY - 1), tag=turn + 1)
+        engine.render(1)
+        assert engine.active_voices == turn + 1
+        assert engine.applied() == [(turn + 1, turn + 2)] * CAPACITY
+
+
+def test_a_full_schedule_has_room_again_once_its_frames_have_come():
+    engine = Engine(WEIGHTS)
+    for _ in range(5):
+        for _ in range(2):
+            engine.submit([NoteOff(1)] * CAPACITY, at=engine.frame + 2)
+            engine.render(1)
+        engine.render(10)
+    assert engine.counters()["dropped_commands"] == 0
 
 
 def test_an_empty_batch_is_nothing():

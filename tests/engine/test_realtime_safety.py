@@ -76,3 +76,12 @@ def test_thread_sanitizer_finds_no_race_between_the_renderer_and_its_helpers(obj
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
     result = run_under_thread_sanitizer(tmp_path, [ALLOCATIONS, *sources, *kernels], *wraps, arguments=["3"])
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_thread_sanitizer_finds_no_race_while_a_playing_rack_is_switched(objects, tmp_path):
+    kernels = [built for source, built in objects.items() if source.startswith("kernels/")]
+    rooms = [source for source in SOURCES if not source.startswith("kernels/")]
+    sources = [EXTENSIONS / source for source in [*rooms, "rack.c", "resampler.c", "stream.c", "governor.c"]]
+    stress = Path(__file__).with_name("rack_stress.c")
+    result = run_under_thread_sanitizer(tmp_path, [stress, *sources, *kernels])
+    assert (result.returncode, result.stderr) == (0, "")
