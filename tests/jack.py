@@ -34,14 +34,42 @@ NAMES = [f"rtwave-test-{os.getuid()}-{number}" for number in range(4)]
 class Server:
     """A running jackd: its name, rate in Hz, period in frames, and the environment in which programs find it."""
 
-    def __init__(self, name: str, rate: int, period: int, process: subprocess.Popen) -> None:
-        self.name, self.rate, self.period, self.process = name, rate, period, process
+    def __init__(self, name: str, rate: int, period: int, lock: int, log: Path) -> None:
+        self.name, self.rate, self.period = name, rate, period
         self.environment = {**os.environ, "JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+        self._lock, self._log = lock, log
+        self.start()
+
+    def start(self) -> None:
+        """Start it, for the first time or again after `kill`."""
+        priority = ["-R", "-P", "70"] if _may_run_in_real_time() else ["-r"]
+        driver = ["-d", "dummy", "-r", str(self.rate), "-p", str(self.period)]
+        with self._log.open("w") as output:
+            # jackd inherits the lock, so that the name is taken for as long as it lives, even after its test
+            self.process = subprocess.Popen(
+                ["jackd", "-n", self.name, *priority, "-S", *driver],
+                stdout=output,
+                stderr=output,
+                pass_fds=[self._lock],
+            )
+        try:
+            _wait_until_ready(self.name, self.process, self._log)
+        except BaseException:
+            self.stop()
+            raise
 
     def kill(self) -> None:
         """Let it die at once, as by a crash."""
         self.process.kill()
         self.process.wait()
+
+    def stop(self) -> None:
+        """End it properly."""
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
 
 def _may_run_in_real_time() -> bool:
@@ -90,39 +118,36 @@ def server(rate: int = 48_000, period: int = 128) -> Iterator[Server]:
     for program in ("jackd", "jack_wait"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed (Debian: apt-get install jackd2)")
-    priority = ["-R", "-P", "70"] if _may_run_in_real_time() else ["-r"]
-    driver = ["-d", "dummy", "-r", str(rate), "-p", str(period)]
     with _free_name() as (name, lock), tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "jackd.log"
-        with log.open("w") as output:
-            # jackd inherits the lock, so that the name is taken for as long as it lives, even after its test
-            process = subprocess.Popen(
-                ["jackd", "-n", name, *priority, "-S", *driver], stdout=output, stderr=output, pass_fds=[lock]
-            )
+        jackd = Server(name, rate, period, lock, Path(folder) / "jackd.log")
         try:
-            _wait_until_ready(name, process, log)
-            yield Server(name, rate, period, process)
+            yield jackd
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            jackd.stop()
+
+
+def _open_client(server: Server, tries: int = 5):
+    """A client of JACK-Client's. Tries again: all servers share one database, and one that just starts or ends may have
+    it in hand."""
+    jack = pytest.importorskip("jack")
+    for _ in range(tries - 1):
+        with contextlib.suppress(jack.JackOpenError):
+            return jack.Client("listener", servername=server.name, no_start_server=True)
+        time.sleep(0.2)
+    return jack.Client("listener", servername=server.name, no_start_server=True)
 
 
 class Client:
     """Records what it hears and sends MIDI, both counted in frames since it opened."""
 
     def __init__(self, server: Server, seconds: float = 90.0) -> None:
-        jack = pytest.importorskip("jack")
-        self._server = server
+        self.rate = server.rate
         self._audio = np.zeros(int(seconds * server.rate), np.float32)
         self._frames = 0
         self._start: int | None = None
         self._events: list[tuple[int, bytes]] = []
         self.missed_frames = 0
-        self._client = jack.Client("listener", servername=server.name, no_start_server=True)
+        self._client = _open_client(server)
         self._ear = self._client.inports.register("ear")
         self._keys = self._client.midi_outports.register("keys")
         self._client.set_process_callback(self._process)

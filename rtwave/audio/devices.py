@@ -1,22 +1,13 @@
-"""Where sound can go: PortAudio's outputs, and a clocked silence where there is none."""
-
-import ctypes
-import ctypes.util
-import os
-import sys
-from types import ModuleType
+"""Where sound can go: PortAudio's outputs, a JACK server's, and a clocked silence where there is none."""
 
 import msgspec
 
 from ..errors import RtwaveError
-from ..quiet import quiet_stderr
-
-_JACK = "JACK Audio Connection Kit"
-_MISSING = "PortAudio is missing (Debian, Ubuntu: apt-get install libportaudio2)"
+from . import jack, portaudio
 
 
 class OutputDevice(msgspec.Struct, frozen=True):
-    """An output; `index` is PortAudio's number, None for the null output, whose rate (None) is the engine's own.
+    """An output; `index` is its number (PortAudio's, then JACK's), None for the null output, at the engine's own rate.
 
     `sample_rate` in Hz: the device's default; `channels` the most it takes; `default` whether PortAudio or its
     host API prefers it; `note` why it was chosen, where that needs saying.
@@ -33,7 +24,7 @@ class OutputDevice(msgspec.Struct, frozen=True):
     @property
     def is_jack(self) -> bool:
         """Whether it stands behind a JACK server, which alone sets rate and block size."""
-        return self.host_api == _JACK
+        return self.host_api == jack.HOST_API
 
     @property
     def description(self) -> str:
@@ -43,52 +34,35 @@ class OutputDevice(msgspec.Struct, frozen=True):
         return f"{self.host_api}: {self.name}"
 
 
-def _name_jack_client() -> None:
-    """Let JACK show our ports as `rtwave:...`: PortAudio takes the name only before it starts."""
-    path = ctypes.util.find_library("portaudio")
-    set_name = path and getattr(ctypes.CDLL(path), "PaJack_SetClientName", None)
-    if set_name:
-        set_name(b"rtwave")
-
-
-open_streams: set[object] = set()
-"""Streams that PortAudio still holds: while there are any, it is not started anew to look for new devices."""
-
-
-def portaudio() -> ModuleType:
-    """The sounddevice module; RtwaveError where the library is missing."""
-    os.environ.setdefault("JACK_NO_START_SERVER", "1")  # looking for devices must not start one
-    if "sounddevice" not in sys.modules:
-        _name_jack_client()
-    try:
-        with quiet_stderr():
-            import sounddevice
-    except OSError:
-        raise RtwaveError(f"{_MISSING}; --device null plays without sound") from None
-    return sounddevice
-
-
 def list_devices() -> list[OutputDevice]:
-    """Every output that is there now, in PortAudio's order; RtwaveError where PortAudio is missing."""
-    looked_before = "sounddevice" in sys.modules
-    sounddevice = portaudio()
-    if looked_before and not open_streams:
-        with quiet_stderr():
-            sounddevice._terminate()
-            sounddevice._initialize()
-    host_apis = sounddevice.query_hostapis()
-    defaults = {api["default_output_device"] for api in host_apis}
+    """Every output that is there now, PortAudio's first; RtwaveError where PortAudio is missing and JACK too."""
+    cards: list[OutputDevice] = []
+    problem: RtwaveError | None = None
+    try:
+        cards = [
+            OutputDevice(
+                name=device["name"],
+                host_api=device["host_api"],
+                index=device["index"],
+                sample_rate=round(device["default_samplerate"]),
+                channels=device["max_output_channels"],
+                default=device["default"],
+            )
+            for device in portaudio.outputs()
+        ]
+    except RtwaveError as error:
+        problem = error
+    devices = cards + list_jack_devices(1 + max((card.index for card in cards), default=-1))
+    if problem and not devices:
+        raise problem
+    return devices
+
+
+def list_jack_devices(first_index: int = 0) -> list[OutputDevice]:
+    """What a JACK server that is there now sends sound to, numbered from `first_index`."""
     return [
-        OutputDevice(
-            name=device["name"],
-            host_api=host_apis[device["hostapi"]]["name"],
-            index=device["index"],
-            sample_rate=round(device["default_samplerate"]),
-            channels=device["max_output_channels"],
-            default=device["index"] in defaults,
-        )
-        for device in sounddevice.query_devices()
-        if device["max_output_channels"] > 0
+        OutputDevice(name, jack.HOST_API, first_index + number, sample_rate, channels, default=number == 0)
+        for number, (name, channels, sample_rate) in enumerate(jack.outputs())
     ]
 
 
@@ -115,7 +89,7 @@ def choose_device(device: str | int | None = None) -> OutputDevice:
         devices = list_devices()
     except RtwaveError:
         if device is None:
-            return null_device(_MISSING)
+            return null_device(portaudio.MISSING)
         raise
     if device is None:
         return _default(devices) if devices else null_device("no sound card")

@@ -8,10 +8,12 @@ import numpy as np
 
 from ..errors import RtwaveError
 
-_FORMATS = {
-    ".wav": {"format": "RF64", "subtype": "FLOAT"},
-    ".flac": {"format": "FLAC", "subtype": "PCM_24"},
-}
+_CONTAINERS = {".wav": "RF64", ".flac": "FLAC"}
+_SUBTYPES = {"float": "FLOAT", "pcm24": "PCM_24", "pcm16": "PCM_16"}
+_BITS = {"pcm24": 24, "pcm16": 16}
+
+RECORD_FORMATS = {".wav": ("float", "pcm24", "pcm16"), ".flac": ("pcm24", "pcm16")}
+"""What each kind of file can hold; the first where none is asked for."""
 
 # Commands of libsndfile that soundfile has no name for (sndfile.h).
 _SFC_SET_UPDATE_HEADER_AUTO = 0x1061
@@ -20,15 +22,28 @@ _SFC_RF64_AUTO_DOWNGRADE = 0x1210
 _FLAC_STREAMINFO = slice(8, 42)  # after "fLaC" and the block's own header: RFC 9639, section 8.2
 
 
+def choose_format(path: Path, record_format: str | None) -> str:
+    """`record_format`, or for None the file's own; RtwaveError where the path's suffix does not hold it."""
+    known = RECORD_FORMATS.get(path.suffix.lower())
+    if known is None:
+        raise RtwaveError(f"{path}: cannot record {path.suffix or 'without a suffix'}, expected .wav or .flac")
+    if record_format is not None and record_format not in known:
+        raise RtwaveError(f"{path}: record format is {record_format!r}, {path.suffix} holds {', '.join(known)}")
+    return record_format or known[0]
+
+
 class Recorder:
-    """Writes mono or interleaved float32 to `path`: .wav as 32-bit float, sample for sample; .flac rounded to 24 bits.
+    """Writes mono or interleaved float32 to `path`, a .wav or .flac.
+
+    `record_format`: "float", sample for sample, "pcm24" or "pcm16", rounded to so many bits; None: the first that
+    RECORD_FORMATS has for the suffix. RtwaveError where the suffix or the format in it is unknown.
 
     The header is kept current, so that a process killed by force leaves a file that opens (FLAC: up to its last whole
     block of 4096 frames). A WAV beyond 4 GB becomes RF64. A path that cannot be written and a full disk do not raise:
     `problem` holds one line, further samples are ignored, and what was written stays whole. One thread at a time.
     """
 
-    def __init__(self, path: str | Path, sample_rate: int, channels: int = 1) -> None:
+    def __init__(self, path: str | Path, sample_rate: int, channels: int = 1, record_format: str | None = None) -> None:
         import soundfile
 
         self.path = Path(path)
@@ -36,13 +51,15 @@ class Recorder:
         self.frames = 0
         self.problem: str | None = None
         self._file: soundfile.SoundFile | None = None
-        kind = _FORMATS.get(self.path.suffix.lower())
-        if kind is None:
-            raise RtwaveError(f"{path}: cannot record {self.path.suffix or 'without a suffix'}, expected .wav or .flac")
-        self._flac = kind["format"] == "FLAC"
+        suffix = self.path.suffix.lower()
+        chosen = choose_format(self.path, record_format)
+        self._bits = _BITS.get(chosen)
+        self._flac = suffix == ".flac"
         try:
             self.path.open("wb").close()  # its errors say more than libsndfile's
-            self._file = soundfile.SoundFile(self.path, "w", sample_rate, channels, **kind)
+            self._file = soundfile.SoundFile(
+                self.path, "w", sample_rate, channels, format=_CONTAINERS[suffix], subtype=_SUBTYPES[chosen]
+            )
         except (OSError, soundfile.SoundFileError) as error:
             self._give_up(error)
             return
@@ -57,7 +74,7 @@ class Recorder:
         if self._file is None or not len(samples):
             return
         try:
-            self._file.write(samples)
+            self._file.write(_rounded(samples, self._bits) if self._bits else samples)
             self.frames += len(samples)
             if self._flac:
                 self._note_flac_length()
@@ -105,3 +122,10 @@ class Recorder:
                 info[18:34] = bytes(16)
             file.seek(_FLAC_STREAMINFO.start)
             file.write(info)
+
+
+def _rounded(samples: np.ndarray, bits: int) -> np.ndarray:
+    """The nearest of 2**bits steps, in the upper bits of int32: libsndfile's own conversion turns the level down."""
+    half = 2 ** (bits - 1)
+    steps = np.clip(np.rint(np.multiply(samples, half, dtype=np.float64)), -half, half - 1)
+    return steps.astype(np.int32) << (32 - bits)

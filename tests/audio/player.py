@@ -1,12 +1,13 @@
 """A player in a process of its own: `python -m tests.audio.player OPTIONS`, with OPTIONS a JSON object.
 
 Prints "playing"; for the line "go" plays `events` (frame, method of Engine, arguments), a quarter of a second ahead,
-and prints the engine's frame from which they count; for the next line stops and prints its counters.
+and prints the engine's frame from which they count; for the next line stops and prints its counters and notices.
 """
 
 import json
 import sys
 import threading
+import time
 
 from rtwave.audio.stream import Stream
 from rtwave.engine.engine import Engine
@@ -30,22 +31,33 @@ def hog():
         sorted(range(60_000), key=lambda number: -number)
 
 
+def tend(stream, notices):
+    """What a session does while it plays."""
+    while True:
+        stream.tend()
+        notices += stream.notice()
+        time.sleep(0.05)
+
+
 def main(sample_rate, events=(), busy=False, device=None, **options):
     if busy:
         threading.Thread(target=hog, daemon=True).start()
     engine = make_engine(sample_rate)
     stream = Stream(engine, device, **options)
     stream.start()
+    notices = []
+    threading.Thread(target=tend, args=(stream, notices), daemon=True).start()
     print("playing", flush=True)
     sys.stdin.readline()
     start = engine.frame + engine.model_rate // 4
     apply(engine, events, start)
     print(start, flush=True)
     sys.stdin.readline()
-    problem = stream.problem
+    problem, alive = stream.problem, stream.alive
     stream.stop()
-    report = {"problem": problem, "notes": stream.notes, "description": stream.description, "faults": engine.counters()}
-    print(json.dumps(stream.counters() | report), flush=True)
+    told = {"notes": stream.notes, "notices": notices, "description": stream.description}
+    report = {"problem": problem, "alive": alive, "faults": engine.counters()}
+    print(json.dumps(stream.counters() | told | report), flush=True)
 
 
 if __name__ == "__main__":

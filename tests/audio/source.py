@@ -70,6 +70,7 @@ class ToneEngine:
     """As much of an Engine as a Stream needs."""
 
     model_rate = sample_rate = RATE
+    memory_locked = True
 
     def __init__(self):
         self.native = Source()

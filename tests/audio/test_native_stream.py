@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from rtwave._stream import NativeStream, Resampler
+from rtwave._stream import NativeStream
 from tests.audio.source import RATE, TONE_SLOPE, Source, tone, wait_until
 
 BLOCK, TARGET, FADE = 128, 256, 32
@@ -13,12 +13,11 @@ BLOCK, TARGET, FADE = 128, 256, 32
 class Rig:
     """A stream whose producer runs in its thread, and whose callback the test calls itself."""
 
-    def __init__(self, device_rate=RATE, channels=1, record_frames=0):
+    def __init__(self, channels=1, record_frames=0):
         self.source = Source()
         self.native = NativeStream(
             self.source,
-            model_rate=RATE,
-            device_rate=device_rate,
+            sample_rate=RATE,
             channels=channels,
             target_frames=TARGET,
             record_frames=record_frames,
@@ -87,18 +86,6 @@ def test_every_channel_gets_the_same_samples():
         sent = rig.native.callback(BLOCK)
         assert sent.shape == (BLOCK, 3)
         assert np.array_equal(sent, np.repeat(tone(BLOCK, BLOCK)[:, None], 3, axis=1))
-
-
-def test_stream_resamples_as_the_resampler_does():
-    with Rig(device_rate=48_000) as rig:
-        sent = [rig.begin()]
-        while len(sent) < 20:
-            rig.source.wait_for((rig.native.counters()["frames"] + TARGET) // 3)
-            sent.append(rig.native.callback(BLOCK)[:, 0])
-        assert rig.native.counters()["starved_frames"] == 0
-        sent = np.concatenate(sent)
-        expected = Resampler(RATE, 48_000).process(tone(len(sent) // 3 + 1))
-        assert np.array_equal(sent, expected[: len(sent)])
 
 
 def test_host_blocks_larger_than_the_target_raise_it():

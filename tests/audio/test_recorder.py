@@ -13,6 +13,13 @@ from rtwave.audio.recorder import Recorder
 from rtwave.errors import RtwaveError
 
 RATE = 48_000
+FORMATS = [
+    (".wav", "float", "FLOAT", 0.0),
+    (".wav", "pcm24", "PCM_24", 2.0**-23),
+    (".wav", "pcm16", "PCM_16", 2.0**-15),
+    (".flac", "pcm24", "PCM_24", 2.0**-23),
+    (".flac", "pcm16", "PCM_16", 2.0**-15),
+]
 EXACT = {".wav": 0.0, ".flac": 2.0**-24}  # FLAC holds 24 bits: half a step
 
 WRITE_AND_DIE = """
@@ -48,6 +55,38 @@ def test_wav_is_an_ordinary_riff_file_of_32_bit_float(tmp_path):
     recorder.close()
     assert recorder.path.read_bytes()[:4] == b"RIFF"
     assert soundfile.info(recorder.path).subtype == "FLOAT"
+
+
+@pytest.mark.parametrize(("suffix", "record_format", "subtype", "step"), FORMATS)
+def test_format_that_is_asked_for_is_written_to_half_a_step(tmp_path, suffix, record_format, subtype, step):
+    recorder = Recorder(tmp_path / f"take{suffix}", RATE, record_format=record_format)
+    recorder.write(noise())
+    recorder.close()
+    assert soundfile.info(recorder.path).subtype == subtype
+    samples, _ = soundfile.read(recorder.path, dtype="float64")
+    assert np.abs(samples - np.minimum(noise(), 1.0 - step)).max() <= 0.501 * step
+
+
+@pytest.mark.parametrize(("suffix", "record_format"), [(".flac", "float"), (".wav", "mp3"), (".wav", "")])
+def test_format_that_the_file_cannot_hold_is_refused(tmp_path, suffix, record_format):
+    with pytest.raises(RtwaveError, match=f"record format is '{record_format}', {suffix} holds .*pcm24, pcm16"):
+        Recorder(tmp_path / f"take{suffix}", RATE, record_format=record_format)
+    assert not os.listdir(tmp_path)
+
+
+def test_wav_beyond_four_gigabytes_is_rf64_and_opens(tmp_path):
+    recorder = Recorder(tmp_path / "take.wav", RATE)
+    recorder.write(noise())
+    recorder._file.seek(2**30 + 50)  # a hole in the file: nothing is written in between
+    recorder.write(noise())
+    recorder.close()
+    assert recorder.problem is None
+    with recorder.path.open("rb") as file:
+        assert file.read(4) == b"RF64"
+    with soundfile.SoundFile(recorder.path) as file:
+        assert len(file) == 2**30 + 50 + len(noise())
+        file.seek(2**30 + 50)
+        assert np.array_equal(file.read(dtype="float32"), noise())
 
 
 @pytest.mark.parametrize("suffix", EXACT)
@@ -86,6 +125,30 @@ def test_full_disk_is_one_line_and_keeps_what_was_recorded(tmp_path, suffix):
     samples, _ = soundfile.read(recorder.path, dtype="float32")
     assert len(samples) > 20_000
     assert np.abs(samples - noise()[: len(samples)]).max() <= EXACT[suffix]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 100 KB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "none", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(("suffix", "record_format", "subtype", "step"), FORMATS)
+def test_disk_that_is_truly_full_leaves_a_whole_file(small_disk, suffix, record_format, subtype, step):
+    recorder = Recorder(small_disk / f"take{suffix}", RATE, record_format=record_format)
+    for chunk in np.array_split(noise(), 200):
+        recorder.write(chunk)
+    recorder.close()
+    assert "is the disk full?" in recorder.problem
+    samples, _ = soundfile.read(recorder.path, dtype="float64")
+    assert len(samples) > 10_000
+    assert np.abs(samples - np.minimum(noise()[: len(samples)], 1.0 - step)).max() <= 0.501 * step
 
 
 def test_flac_that_vanishes_in_mid_take_is_one_line(tmp_path):
