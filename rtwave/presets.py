@@ -1,5 +1,6 @@
 """Find, read, check and write presets: a folder with preset.toml, a weights file and the licence of its sound."""
 
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -14,11 +15,15 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
+from .engine.control_map import check_control_map
 from .errors import RtwaveError
 from .wavenet.precision import PRECISIONS
 from .wavenet.weights import Weights
 
 PRESET_FILE = "preset.toml"
+HIGHEST_PROGRAM = 128 * 128 * 128 - 1
+"""MIDI has 128 × 128 banks of 128 programs."""
+
 MOST_BITS = 1e6
 """Of a sample; far above what any network needs."""
 
@@ -78,7 +83,9 @@ class PresetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     source: str
     model: str = "model.safetensors"
     demo: str | None = None
+    program: int | None = None
     playing: Playing = Playing()
+    controls: dict[str, object] = {}
     precision: dict[str, object] = {}
 
 
@@ -86,8 +93,9 @@ class PresetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Preset:
     """A preset read and checked: ready to hand to Engine.
 
-    `demo` is the preset's own phrase, or None; `precision` the bits per sample of each precision on held-out
-    recordings, empty where nobody measured them.
+    `demo` is the preset's own phrase, or None; `program` the number by which MIDI calls it, 128 × bank + program, or
+    None for whichever is free; `controls` its control map, from names to MIDI controllers; `precision` the bits per
+    sample of each precision on held-out recordings, empty where nobody measured them.
     """
 
     name: str
@@ -98,6 +106,8 @@ class Preset:
     weights: Weights = dataclasses.field(repr=False)
     playing: Playing = dataclasses.field(default_factory=Playing)
     demo: Path | None = None
+    program: int | None = None
+    controls: dict[str, int] = dataclasses.field(default_factory=dict)
     precision: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def with_playing(self, **changes: float | None) -> "Preset":
@@ -145,6 +155,8 @@ def load_preset(name_or_path: str | Path) -> Preset:
         weights=Weights.load(model),
         playing=described.playing,
         demo=_inside(folder, described.demo, "demo") if described.demo else None,
+        program=described.program,
+        controls=described.controls,
         precision=described.precision,
     )
 
@@ -160,13 +172,15 @@ def write_preset(
     playing: Playing | None = None,
     license_text: str | None = None,
     demo: str | Path | None = None,
+    program: int | None = None,
+    controls: dict[str, int] | None = None,
     precision: dict[str, float] | None = None,
 ) -> Preset:
     """Write a preset folder (weights, preset.toml, LICENSE.txt, the demo's copy) and read it back, checked.
 
-    `license_text` is the whole text for LICENSE.txt; `demo` a MIDI file; `precision` as in Preset. What is None stays
-    as a preset already in that folder has it, but `precision` only beside the weights that it was measured of. The new
-    preset takes its place whole or, with RtwaveError, not at all.
+    `license_text` is the whole text for LICENSE.txt; `demo` a MIDI file; `program`, `controls` and `precision` as in
+    Preset. What is None stays as a preset already in that folder has it, but `precision` only beside the weights that
+    it was measured of. The new preset takes its place whole or, with RtwaveError, not at all.
     """
     folder = Path(folder).resolve()
     if demo is not None and not Path(demo).is_file():
@@ -176,7 +190,7 @@ def write_preset(
     if previous is not None and precision is None:
         precision = _kept_precision(folder, previous, weights)
     given = {"description": description, "license": license, "source": source, "playing": playing}
-    given["precision"] = precision
+    given |= {"program": program, "controls": controls, "precision": precision}
     described = kept | {field: value for field, value in given.items() if value is not None} | {"name": name}
     described = {"description": "", "license": "unknown", "source": "unknown"} | described
     if license_text is None and (previous is None or license or source):
@@ -244,11 +258,12 @@ def _swap(folder: Path, new: Path, old: Path) -> None:
 
 
 def _find(name_or_path: str | Path) -> Path:
-    path = Path(name_or_path).expanduser()
-    if path.name == PRESET_FILE and path.is_file():
-        return path.parent
-    if (path / PRESET_FILE).is_file():
-        return path
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # no name of a file, or of an unknown user's
+        path = Path(name_or_path).expanduser()
+        if path.name == PRESET_FILE and path.is_file():
+            return path.parent
+        if (path / PRESET_FILE).is_file():
+            return path
     folders = preset_folders()
     if str(name_or_path) in folders:
         return folders[str(name_or_path)]
@@ -269,13 +284,23 @@ def _read_file(file: Path) -> PresetFile:
         raise RtwaveError(f"{file}: {_explain(str(error))}") from None
     except RtwaveError as error:
         raise RtwaveError(f"{file}: [playing] {error}") from None
+    try:
+        check_control_map(described.controls)
+    except RtwaveError as error:
+        raise RtwaveError(f"{file}: [controls] {error}") from None
+    if described.program is not None and not 0 <= described.program <= HIGHEST_PROGRAM:
+        raise RtwaveError(f"{file}: program is {described.program}, expected 0 to {HIGHEST_PROGRAM}, 128 to a bank")
+    _check_precision(file, described)
+    return described
+
+
+def _check_precision(file: Path, described: PresetFile) -> None:
     for name, bits in described.precision.items():
         if name not in PRECISIONS:
             raise RtwaveError(f"{file}: [precision] {name!r} is unknown, expected one of {', '.join(PRECISIONS)}")
         if not isinstance(bits, Real) or isinstance(bits, bool) or not abs(bits) <= MOST_BITS:
             came = reprlib.repr(bits)
             raise RtwaveError(f"{file}: [precision] {name} is {came}, expected bits per sample, a finite number")
-    return described
 
 
 def _explain(problem: str) -> str:
@@ -302,6 +327,7 @@ def _to_toml(described: PresetFile) -> str:
         return [f"{key} = {msgspec.json.encode(item).decode()}" for key, item in fields.items() if item is not None]
 
     fields = msgspec.structs.asdict(described)
-    tables = {"playing": msgspec.structs.asdict(fields.pop("playing")), "precision": fields.pop("precision")}
+    tables = {"playing": msgspec.structs.asdict(fields.pop("playing"))}
+    tables |= {name: fields.pop(name) for name in ("controls", "precision")}
     filled = [["", f"[{name}]", *lines(table)] for name, table in tables.items() if table]
     return "\n".join([*lines(fields), *chain.from_iterable(filled)]) + "\n"

@@ -9,9 +9,10 @@ from rtwave.wavenet.config import WaveNetConfig
 from rtwave.wavenet.weights import Weights
 
 
-def small_weights(seed: int = 0) -> Weights:
+def small_weights(seed: int = 0, sample_rate: int = 16_000) -> Weights:
     """A network of a few hundred weights whose noise is quiet and whose notes ring out within half a second."""
     config = WaveNetConfig(
+        sample_rate=sample_rate,
         dilations=(1, 2, 4, 8),
         residual_channels=8,
         skip_channels=8,
@@ -25,8 +26,8 @@ def small_weights(seed: int = 0) -> Weights:
     return weights
 
 
-def write_small_preset(folder: Path, **options: object) -> Preset:
-    """Write it; `options` go to write_preset."""
+def write_small_preset(folder: Path, weights: Weights | None = None, **options: object) -> Preset:
+    """Write it, of `weights` or of small ones; `options` go to write_preset."""
     described = {
         "name": folder.name,
         "description": "a random network",
@@ -34,4 +35,4 @@ def write_small_preset(folder: Path, **options: object) -> Preset:
         "source": "made by a test",
         "playing": Playing(temperature=0.5, polyphony=6),
     }
-    return write_preset(folder, small_weights(), **(described | options))
+    return write_preset(folder, weights or small_weights(), **(described | options))

@@ -37,11 +37,14 @@ def test_what_is_written_is_read(tmp_path):
         license_text="Do as you like.",
         demo=tmp_path / "phrase.mid",
         precision={"float32": 5.9, "bfloat16": 5.901, "int8": 5.8994},
+        program=16_384,
+        controls={"timbre": 21, "knob1": 22},
     )
     read = load_preset(tmp_path / "bell")
     assert (read.name, read.playing, read.license, read.source) == (written.name, playing, "CC0-1.0", "made by a test")
     assert (read.playing.temperature_min, read.playing.temperature_max) == (0.1, 0.9)
     assert read.precision == {"float32": 5.9, "bfloat16": 5.901, "int8": 5.8994}
+    assert (read.program, read.controls) == (16_384, {"timbre": 21, "knob1": 22})
     assert read.demo.read_bytes() == b"MThd"
     assert (tmp_path / "bell" / "LICENSE.txt").read_text(encoding="utf-8") == "Do as you like."
     for name, tensor in small_weights().tensors.items():
@@ -83,6 +86,23 @@ def test_given_playing_parameters_replace_the_presets(preset):
         ("polyphony = 6", "polyphony = 0", "polyphony is 0, expected 1 to 256 voices"),
         ("temperature_range = [0.0,1.0]", "temperature_range = [1.0, 0.0]", "temperature_range"),
         ("temperature = 0.5", "temperature =", "not a TOML file"),
+        ("[playing]", "program = -1\n[playing]", "program is -1, expected 0 to 2097151, 128 to a bank"),
+        ("[playing]", "program = 2097152\n[playing]", "program is 2097152, expected 0 to 2097151"),
+        ("[playing]", "program = 1.5\n[playing]", "program"),
+        (
+            "[playing]",
+            "[controls]\nvolme = 7\n[playing]",
+            r"\[controls\] 'volme' is no control, expected one of temper",
+        ),
+        (
+            "[playing]",
+            "[controls]\nvolume = 120\n[playing]",
+            r"\[controls\] volume is 120, expected a controller from 1",
+        ),
+        ("[playing]", "[controls]\nvolume = 64\n[playing]", r"volume is 64, expected .*pedals"),
+        ("[playing]", "[controls]\nvolume = 'CC7'\n[playing]", r"volume is 'CC7'"),
+        ("[playing]", "[controls]\nvolume = [7]\n[playing]", r"volume is \[7\]"),
+        ("[playing]", "controls = 7\n[playing]", "controls"),
         ('model = "model.safetensors"', 'model = "../model.safetensors"', "in the same folder"),
         ('model = "model.safetensors"', 'model = "none.safetensors"', "none.safetensors: no such file"),
         ('model = "model.safetensors"', 'model = "model.safetensors"\ndemo = "demo.mid"', "demo.mid: no such file"),
@@ -198,9 +218,10 @@ def test_writing_over_a_preset_keeps_what_is_not_given(tmp_path):
     (tmp_path / "phrase.mid").write_bytes(b"MThd")
     playing = Playing(temperature=0.7)
     described = {"playing": playing, "license_text": "Do as you like.", "demo": tmp_path / "phrase.mid"}
+    described |= {"program": 3, "controls": {"release": 20}}
     old = write_small_preset(tmp_path / "bell", **described)
     new = write_preset(tmp_path / "bell", small_weights(1), name="bell")
-    for field in ("license", "source", "description", "playing"):
+    for field in ("license", "source", "description", "playing", "program", "controls"):
         assert getattr(new, field) == getattr(old, field)
     assert new.demo.read_bytes() == b"MThd"
     assert (new.folder / "LICENSE.txt").read_text() == "Do as you like."
@@ -216,9 +237,10 @@ def test_bits_per_sample_stay_beside_the_weights_they_were_measured_of(tmp_path)
     assert measured.precision == {"float32": 6.0}
 
 
-def test_a_preset_of_before_precisions_has_none(preset):
-    assert "precision" not in (preset.folder / "preset.toml").read_text()
-    assert preset.precision == {}
+def test_a_preset_of_before_precisions_and_programs_has_none(preset):
+    text = (preset.folder / "preset.toml").read_text()
+    assert not any(word in text for word in ("precision", "program", "controls"))
+    assert (preset.precision, preset.program, preset.controls) == ({}, None, {})
 
 
 def test_what_is_given_replaces_what_was(preset):

@@ -5,70 +5,84 @@ from pathlib import Path
 import msgspec
 
 from ..engine.engine import Engine
-from ..presets import Preset, load_preset, preset_folders
+from ..engine.rack import Rack
+from ..errors import RtwaveError
+from ..presets import Preset
 from .performer import Performer
-from .scores import Score, Settings, Take
-from .sequencer import Sequencer
-
-DEFAULT_PRESET = "piano"
-DEFAULT_TAIL_S = 10.0
-"""Seconds that a score's last notes may ring out."""
+from .programs import Program, load_program
+from .scores import Score
+from .sequencer import DEFAULT_TAIL_S, Sequencer
+from .settings import Settings
+from .style import Style
+from .take import Take
 
 
 class Performance:
-    """A preset, an engine at frame 0 and a performer.
+    """A preset, a rack that plays it from frame 0, and a performer.
 
-    `settings` as in a take, None fields standing for the preset's own values, seed 0, no transposition, all channels;
-    the attribute `settings` has none left but `channel`. `threads` as in Engine: no setting, for it changes no sample.
+    `settings` as in a take, None fields standing for the preset's own values, seed 0 and a Style's defaults; the
+    attribute `settings` says what they came to. `threads` as in Engine: no setting, for it changes no sample.
     """
 
     def __init__(self, settings: Settings, threads: int = 1) -> None:
-        preset: Preset = load_preset(settings.preset or DEFAULT_PRESET)
-        preset = preset.with_playing(temperature=settings.temperature, gain_db=settings.gain_db)
-        playing = preset.playing
-        voices = playing.polyphony if settings.voices is None else settings.voices
+        self._asked, self._threads = settings, threads
+        program = load_program(settings, threads)
+        self.preset: Preset = program.preset
+        self.rack = Rack(program.engine, settings.sample_rate)
+        self.performer = Performer(self.preset.playing, self.preset.controls, style_of(settings))
+        self.settings = msgspec.structs.replace(program.settings, sample_rate=self.rack.sample_rate)
+        self.rack.submit(self.performer.state(), at_s=0.0)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that takes the notes now."""
+        return self.rack.engine
+
+    @property
+    def notes(self) -> list[str]:
+        """What the player should know before the first sound, one line each."""
+        asked, got = self._asked.instruction_set, self.settings.instruction_set
+        if asked in (None, "auto", got):
+            return []
+        return [f"instruction set {asked!r} is not on this machine: with {got} the samples differ in their last bits"]
+
+    def load(self, preset: Path | Settings) -> Program:
+        """Make another preset ready to be switched to: played as this one is, or with a take's Settings."""
+        if isinstance(preset, Path):
+            preset = msgspec.structs.replace(self._asked, preset=str(preset))
+        return load_program(msgspec.structs.replace(preset, sample_rate=self.rack.sample_rate), self._threads)
+
+    def switch(self, program: Program, at_s: float, tag: int = 0) -> None:
+        """Play a program from second `at_s` on; the controls stay where they are. Raises RtwaveError, having changed
+        nothing."""
+        before = self.preset
+        self._change_preset(program.preset)
+        try:
+            self.rack.switch(program.engine, at_s, self.performer.state(), tag)
+        except RtwaveError:
+            self._change_preset(before)
+            raise
+
+    def _change_preset(self, preset: Preset) -> None:
+        self.performer.change_preset(preset.playing, preset.controls)
         self.preset = preset
-        self.engine = Engine(
-            preset,
-            voices=voices,
-            seed=settings.seed or 0,
-            precision=settings.precision or "auto",
-            threads=threads,
-            sample_rate=settings.sample_rate,
-        )
-        self.settings = msgspec.structs.replace(
-            settings,
-            preset=_findable(preset.folder),
-            seed=settings.seed or 0,
-            voices=voices,
-            temperature=playing.temperature,
-            gain_db=playing.gain_db,
-            transpose=settings.transpose or 0,
-            sample_rate=self.engine.sample_rate,
-            precision=self.engine.precision,
-        )
-        self.performer = Performer(
-            temperature=playing.temperature,
-            temperature_range=playing.temperature_range,
-            channel=settings.channel,
-            transpose=self.settings.transpose,
-            velocity_curve=playing.velocity_curve,
-        )
+
+    def settle(self, take: Take | None = None) -> None:
+        """Let go of engines that have rung out, and tell the take when all was applied. To be called now and then."""
+        applied, limits = self.rack.applied(), self.rack.limits()
+        if take:
+            for tag, seconds in applied:
+                take.applied(tag, seconds)
+            for engine, voices, seconds in limits:
+                take.limited(engine, voices, seconds)
 
     def sequencer(self, score: Score, tail_s: float = DEFAULT_TAIL_S, take: Take | None = None) -> Sequencer:
-        """A sequencer that plays `score` on this engine."""
-        return Sequencer(self.engine, self.performer, score, tail_s, take)
+        """A sequencer that plays `score` in this performance."""
+        return Sequencer(self, score, tail_s, take)
 
 
-def combine(asked: Settings, taken: Settings | None) -> Settings:
-    """What is asked for, completed by what a take was played with."""
-    if taken is None:
-        return asked
-    fields = ((name, getattr(asked, name)) for name in Settings.__struct_fields__)
-    return Settings(**{name: getattr(taken, name) if value is None else value for name, value in fields})
-
-
-def _findable(folder: Path) -> str:
-    """A preset's name where that is enough to find it, else its path in a form that holds in any folder."""
-    named, folder = preset_folders().get(folder.name), folder.resolve()
-    return folder.name if named is not None and named.resolve() == folder else str(folder)
+def style_of(settings: Settings) -> Style:
+    """The player's style among settings."""
+    names = set(Style.__struct_fields__) & set(Settings.__struct_fields__)
+    given = {name: getattr(settings, name) for name in names}
+    return Style(**{name: value for name, value in given.items() if value is not None})

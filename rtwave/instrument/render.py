@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RtwaveError
-from .performance import DEFAULT_TAIL_S, Performance, combine
-from .scores import Score, Settings, read_score
+from .performance import Performance
+from .scores import Score, read_score
+from .sequencer import DEFAULT_TAIL_S
+from .settings import Settings
 
 BLOCK_FRAMES = 1024
 FADE_S = 0.1
@@ -17,13 +19,13 @@ SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
 
 
 def render_score(performance: Performance, score: Score, tail_s: float = DEFAULT_TAIL_S) -> Iterator[np.ndarray]:
-    """Blocks of float32 samples (frames,) at the engine's rate, until the last note has rung out."""
-    engine = performance.engine
+    """Blocks of float32 samples (frames,) at the rack's rate, until the last note has rung out."""
+    rack = performance.rack
     sequencer = performance.sequencer(score, tail_s)
     while not sequencer.finished:
-        ahead = sequencer.feed() * engine.sample_rate // engine.model_rate - BLOCK_FRAMES
-        yield engine.render(min(max(ahead, 1), BLOCK_FRAMES))
-    yield engine.render(round(FADE_S * engine.sample_rate))
+        ahead = (sequencer.feed(2 * BLOCK_FRAMES / rack.sample_rate) - rack.seconds) * rack.sample_rate - BLOCK_FRAMES
+        yield rack.render(int(min(max(ahead, 1), BLOCK_FRAMES)))
+    yield rack.render(round(FADE_S * rack.sample_rate))
 
 
 def render_midi(
@@ -31,49 +33,32 @@ def render_midi(
     preset: str | Path | None = None,
     out: str | Path | None = None,
     *,
-    seed: int | None = None,
-    temperature: float | None = None,
-    gain_db: float | None = None,
-    voices: int | None = None,
-    transpose: int | None = None,
-    channel: int | None = None,
-    sample_rate: int | None = None,
-    precision: str | None = None,
     tail_s: float = DEFAULT_TAIL_S,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
+    **settings: object,
 ) -> np.ndarray:
     """Render a MIDI file; returns float32 samples (frames,) and writes them to `out` (.wav or .flac) where given.
 
-    What is None comes from the file if it is a take of rtwave's, else from the preset. `temperature` 0..2, `gain_db`
-    −60..12, `transpose` in semitones, `channel` 0..15, `sample_rate` in Hz, `precision` and `threads` as Engine takes
-    them, `tail_s` seconds to ring out at most. `progress` is called with the seconds done. Raises RtwaveError with one
-    line.
+    `settings` are fields of Settings: seed, temperature, channel … What is None comes from the file if it is a take of
+    rtwave's, else from the preset. A take's changes of preset are played too, unless `preset` is given. `tail_s`
+    seconds to ring out at most; `threads` as in Engine. `progress` is called with the seconds done. Raises RtwaveError
+    with one line.
     """
-    score = read_score(path)
-    asked = Settings(
-        preset=None if preset is None else str(preset),
-        seed=seed,
-        voices=voices,
-        temperature=temperature,
-        gain_db=gain_db,
-        transpose=transpose,
-        channel=channel,
-        sample_rate=sample_rate,
-        precision=precision,
-    )
+    asked = Settings(preset=None if preset is None else str(preset), **settings)
+    score = read_score(path).played_as(asked)
     if out is not None:
         check_audio_path(out)
-    performance = Performance(combine(asked, score.settings), threads)
-    engine = performance.engine
+    performance = Performance(score.settings, threads)
+    rack = performance.rack
     blocks = []
     for block in render_score(performance, score, tail_s):
         blocks.append(block)
         if progress:
-            progress(engine.frame / engine.model_rate)
+            progress(rack.seconds)
     samples = np.concatenate(blocks)
     if out is not None:
-        write_audio(out, samples, engine.sample_rate)
+        write_audio(out, samples, rack.sample_rate)
     return samples
 
 

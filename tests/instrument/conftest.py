@@ -3,13 +3,19 @@
 import mido
 import pytest
 
-from ..small_preset import write_small_preset
+from ..small_preset import small_weights, write_small_preset
 
 
 @pytest.fixture(scope="session")
 def bell(tmp_path_factory):
     """Folder of a small preset."""
     return write_small_preset(tmp_path_factory.mktemp("presets") / "bell").folder
+
+
+@pytest.fixture(scope="session")
+def drum(tmp_path_factory):
+    """Folder of another small preset, of another rate."""
+    return write_small_preset(tmp_path_factory.mktemp("presets") / "drum", small_weights(1, sample_rate=22_050)).folder
 
 
 @pytest.fixture

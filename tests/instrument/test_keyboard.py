@@ -1,9 +1,14 @@
 """The computer's keys: a terminal tells of presses only, so notes end by time."""
 
+import os
+import pty
+import sys
+import time
+
 import pytest
 
-from rtwave.instrument.keyboard import AUTO_REPEAT_S, Keys
-from rtwave.instrument.messages import NOTE_OFF, NOTE_ON
+from rtwave.instrument.keyboard import AUTO_REPEAT_S, Keyboard, Keys
+from rtwave.instrument.messages import ALL_SOUND_OFF, CONTROL_CHANGE, NOTE_OFF, NOTE_ON, RESET_CONTROLLERS, SUSTAIN
 
 
 def kinds_and_notes(messages):
@@ -57,3 +62,62 @@ def test_octaves_stay_on_the_keyboard():
 @pytest.mark.parametrize("key", ["\x1b", "[", "`", "é", "\n", "\x00"])
 def test_other_keys_are_silent(key):
     assert Keys().press(key, 0.0) == []
+
+
+def test_velocity_keys_make_notes_softer_and_louder_within_bounds():
+    keys = Keys()
+    velocities = {}
+    for shift in "[]":
+        for _ in range(20):
+            assert keys.press(shift, 0.0) == []
+        velocities[shift] = keys.press("z", 0.0)[-1].data2
+        keys.expire(1.0)
+    assert velocities == {"[": 1, "]": 127}
+
+
+def test_keys_play_on_the_channel_that_is_listened_to():
+    keys = Keys(channel=5)
+    messages = [*keys.press("z", 0.0), *keys.expire(1.0), *keys.press("\x7f", 2.0)]
+    assert {message.channel for message in messages} == {5}
+
+
+@pytest.mark.parametrize("key", ["\x7f", "\x08"])
+def test_backspace_silences_and_lets_everything_go(key):
+    keys = Keys()
+    keys.press("z", 0.0)
+    messages = keys.press(key, 0.1)
+    assert {message.kind for message in messages} == {CONTROL_CHANGE}
+    assert {ALL_SOUND_OFF, SUSTAIN, RESET_CONTROLLERS} <= {message.data1 for message in messages}
+    assert keys.expire(1.0) == []
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """The far end of a terminal that is this program's stdin."""
+    far, near = pty.openpty()
+    with os.fdopen(near) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield far
+    os.close(far)
+
+
+def test_arrows_are_no_notes(terminal):
+    heard = []
+    keyboard = Keyboard(heard.append)
+    os.write(terminal, b"\x1b[A\x1bOP\x1b[1;5Dz\nx")
+    give_up = time.monotonic() + 10.0
+    while len(heard) < 2 and time.monotonic() < give_up:
+        time.sleep(0.01)
+    keyboard.close()
+    assert kinds_and_notes(heard[:2]) == [(NOTE_ON, 48), (NOTE_ON, 50)]
+    assert heard[0].data2 == 90
+
+
+def test_letters_of_another_code_do_not_end_the_playing(terminal):
+    heard = []
+    keyboard = Keyboard(heard.append)
+    for typed in (b"\xe4", b"z"):
+        os.write(terminal, typed)
+        time.sleep(0.1)
+    keyboard.close()
+    assert kinds_and_notes(heard) == [(NOTE_ON, 48), (NOTE_OFF, 48)]  # and no key is down when it ends

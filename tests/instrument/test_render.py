@@ -12,7 +12,9 @@ from rtwave.instrument import sequencer
 from rtwave.instrument.messages import NOTE_ON, Message
 from rtwave.instrument.performance import Performance
 from rtwave.instrument.render import render_midi, render_score
-from rtwave.instrument.scores import Settings, Take, read_score
+from rtwave.instrument.scores import read_score
+from rtwave.instrument.settings import Settings
+from rtwave.instrument.take import Take
 
 
 def test_same_seed_gives_the_same_samples_and_another_does_not(song, bell):
@@ -68,7 +70,7 @@ def test_number_of_threads_changes_no_sample_and_is_in_no_take(song, bell, tmp_p
     for threads in (1, 2):
         performance = Performance(Settings(preset=str(bell)), threads)
         assert performance.engine.threads == threads
-        Take(16_000, performance.settings).save(tmp_path / f"{threads}.mid", 16_000)
+        Take(performance.settings).save(tmp_path / f"{threads}.mid", 1.0)
     assert (tmp_path / "1.mid").read_bytes() == (tmp_path / "2.mid").read_bytes()
 
 
@@ -78,15 +80,15 @@ def test_channel_that_is_silent_renders_silence(song, bell):
 
 def test_take_renders_as_it_was_played(song, bell, tmp_path):
     performance = Performance(Settings(preset=str(bell), seed=5, transpose=-2, voices=3, temperature=0.8))
-    take = Take(performance.engine.model_rate, performance.settings)
+    take = Take(performance.settings)
     score = read_score(song)
     blocks = []
     feeding = performance.sequencer(score, take=take)
     while not feeding.finished:
         feeding.feed()
-        blocks.append(performance.engine.render(777))
+        blocks.append(performance.rack.render(777))
     played = np.concatenate(blocks)
-    take.save(tmp_path / "take.mid", performance.engine.frame)
+    take.save(tmp_path / "take.mid", feeding.end_s)
     rendered = render_midi(tmp_path / "take.mid")
     frames = min(len(played), len(rendered))
     assert np.array_equal(played[:frames], rendered[:frames])
@@ -95,8 +97,8 @@ def test_take_renders_as_it_was_played(song, bell, tmp_path):
 
 def test_a_take_is_rendered_at_the_rate_it_was_played_at(song, bell, tmp_path):
     settings = Settings(preset=str(bell), sample_rate=44_100)
-    take = Take(16_000, Performance(settings).settings)
-    take.save(tmp_path / "take.mid", 16_000)
+    take = Take(Performance(settings).settings)
+    take.save(tmp_path / "take.mid", 1.0)
     assert len(render_midi(tmp_path / "take.mid")) >= 44_100
     assert len(render_midi(tmp_path / "take.mid", sample_rate=16_000)) < 44_100
 
@@ -105,10 +107,10 @@ def test_a_take_is_rendered_in_the_precision_it_was_played_in(song, bell, tmp_pa
     for precision in ("bfloat16", "float32"):
         settings = Performance(Settings(preset=str(bell), precision=precision)).settings
         assert settings.precision == precision
-        take = Take(16_000, settings)
+        take = Take(settings)
         for key in (60, 64):
-            take.add(Message(NOTE_ON, 0, key, 90), 0)
-        take.save(tmp_path / f"{precision}.mid", 4_000)
+            take.add(Message(NOTE_ON, 0, key, 90), 0.0)
+        take.save(tmp_path / f"{precision}.mid", 0.25)
     rounded, exact = (render_midi(tmp_path / f"{name}.mid", tail_s=0.0) for name in ("bfloat16", "float32"))
     assert not np.array_equal(rounded, exact)
     np.testing.assert_array_equal(render_midi(tmp_path / "bfloat16.mid", tail_s=0.0), rounded)
@@ -127,6 +129,50 @@ def test_take_holds_the_whole_path_of_any_other_preset(bell, tmp_path, monkeypat
     monkeypatch.chdir(bell.parent)
     for asked in ("bell", "bell/preset.toml"):
         assert Performance(Settings(preset=asked)).settings.preset == str(bell)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"preset": "~nosuch/bell"},
+        {"preset": "x" * 5000},
+        {"preset": "a\0b"},
+        {"seed": -1},
+        {"voices": 10**9},
+        {"sample_rate": 0},
+        {"tune_hz": 1.0},
+        {"mpe": True, "channel": 3},
+        {"controls": {"colour": 3}},
+    ],
+)
+def test_take_with_impossible_settings_is_one_clear_line(bell, tmp_path, said):
+    Take(Settings(**({"preset": str(bell)} | said))).save(tmp_path / "take.mid", 0.1)
+    with pytest.raises(RtwaveError) as caught:
+        render_midi(tmp_path / "take.mid")
+    assert "\n" not in str(caught.value)
+
+
+def test_limits_of_engines_that_never_were_change_nothing(song, bell, tmp_path):
+    performance = Performance(Settings(preset=str(bell)))
+    plain, limited = Take(performance.settings), Take(performance.settings)
+    for seconds, message in read_score(song).events:
+        plain.add(message, seconds)
+        limited.add(message, seconds)
+    for engine, voices in ((1, 1), (200, 3), (0, 0), (0, 999)):
+        limited.limited(engine, voices, 0.1)
+    plain.save(tmp_path / "plain.mid", 0.5)
+    limited.save(tmp_path / "limited.mid", 0.5)
+    assert np.array_equal(render_midi(tmp_path / "plain.mid"), render_midi(tmp_path / "limited.mid"))
+
+
+def test_limits_of_a_take_hold_unless_voices_are_asked_for(song, bell, tmp_path):
+    take = Take(Performance(Settings(preset=str(bell))).settings)
+    take.limited(0, 1, 0.0)
+    for seconds, message in read_score(song).events:
+        take.add(message, seconds)
+    take.save(tmp_path / "take.mid", 0.5)
+    assert not np.array_equal(render_midi(tmp_path / "take.mid"), render_midi(tmp_path / "take.mid", voices=6))
+    assert np.array_equal(render_midi(song, bell)[:8000], render_midi(tmp_path / "take.mid", voices=6)[:8000])
 
 
 def test_notes_without_end_are_cut_after_the_tail(bell, tmp_path):

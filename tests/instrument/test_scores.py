@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtwave.errors import RtwaveError
-from rtwave.instrument.messages import CONTROL_CHANGE, NOTE_OFF, NOTE_ON, Message
-from rtwave.instrument.scores import Settings, Take, read_score
+from rtwave.instrument.messages import NOTE_ON, Message
+from rtwave.instrument.scores import Score, read_score
+from rtwave.instrument.settings import Settings, VoiceLimit
 
 
 def save(path, *tracks, **header):
@@ -93,49 +94,25 @@ def test_damaged_files_never_raise_anything_else(tmp_path_factory, data):
         read_score(path)
 
 
-@pytest.mark.parametrize("model_rate", [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000])
-def test_take_comes_back_at_its_very_frames(tmp_path, model_rate):
-    frames = [0, 1, 1, 7, 12_345, 1_234_567, 60 * 60 * model_rate + 1]
-    take = Take(model_rate, Settings(preset="piano", seed=3))
-    for key, frame in enumerate(frames):
-        take.add(Message(NOTE_ON, 1, key, 64), frame)
-    take.save(tmp_path / "take.mid", frames[-1] + 10)
-    score = read_score(tmp_path / "take.mid")
-    assert [round(seconds * model_rate) for seconds, _ in score.events] == frames
-    assert [message.data1 for _, message in score.events] == list(range(len(frames)))
-    assert round(score.duration_s * model_rate) == frames[-1] + 10
-
-
-def test_take_carries_its_settings(tmp_path):
-    settings = Settings(preset="Flügel/große 🎹", seed=7, voices=3, temperature=0.25, channel=0)
-    Take(16000, settings).save(tmp_path / "take.mid", 0)
-    assert read_score(tmp_path / "take.mid").settings == settings
-
-
 def test_song_carries_no_settings(tmp_path):
     texts = [mido.MetaMessage("text", text=text) for text in ("hello", "rtwave", "rtwave is fine", 'rtwave {"a": 1}')]
     assert read_score(save(tmp_path / "song.mid", texts)).settings in (None, Settings())
 
 
-def test_messages_that_move_nothing_keep_their_place_in_a_take(tmp_path):
-    take = Take(16000, Settings())
-    pedal = Message(CONTROL_CHANGE, 0, 64, 127)
-    tags = [take.add(message) for message in (Message(NOTE_ON, 0, 60, 64), pedal, Message(NOTE_OFF, 0, 60, 0), pedal)]
-    take.applied(tags[0], 100)
-    take.applied(tags[3], 300)
-    take.save(tmp_path / "take.mid", 400)
-    events = read_score(tmp_path / "take.mid").events
-    assert [round(seconds * 16000) for seconds, _ in events] == [100, 100, 100, 300]
+def test_events_have_their_beats_whatever_the_tempo(tmp_path):
+    track = [note(), mido.MetaMessage("set_tempo", tempo=1_000_000, time=480), note(time=480), note(time=240)]
+    assert read_score(save(tmp_path / "song.mid", track)).beats == [0.0, 2.0, 2.5]
 
 
-def test_take_leaves_out_what_was_not_reached(tmp_path):
-    take = Take(16000, Settings())
-    for frame in (0, 100, 200):
-        take.add(Message(NOTE_ON, 0, 60, 64), frame)
-    take.save(tmp_path / "take.mid", 150)
-    assert len(read_score(tmp_path / "take.mid").events) == 2
-
-
-def test_take_into_a_missing_folder_is_one_clear_line(tmp_path):
-    with pytest.raises(RtwaveError, match="cannot be written"):
-        Take(16000, Settings()).save(tmp_path / "none" / "take.mid", 0)
+def test_what_is_asked_for_goes_before_what_a_take_says():
+    bell, drum = Settings(preset="bell", temperature=0.1), Settings(preset="drum", temperature=0.2)
+    events = [(1.0, VoiceLimit(0, 3)), (2.0, drum), (3.0, Message(NOTE_ON, 0, 60, 64))]
+    score = Score(events, 4.0, bell, [1.0, 2.0, 3.0])
+    assert score.played_as(Settings()) == score
+    hot = score.played_as(Settings(temperature=0.9))
+    assert hot.settings == Settings(preset="bell", temperature=0.9)
+    assert hot.events == [events[0], (2.0, Settings(preset="drum", temperature=0.9)), events[2]]
+    assert score.played_as(Settings(voices=9)).beats == [2.0, 3.0]
+    other = score.played_as(Settings(preset="flute"))
+    assert (other.events, other.beats) == (events[2:], [3.0])
+    assert other.settings == Settings(preset="flute", temperature=0.1)
