@@ -24,7 +24,7 @@ def devices(json: options.JsonOption = False) -> None:
         listing = {
             "audio": [msgspec.structs.asdict(output) for output in outputs],
             "audio_problem": audio_problem,
-            "midi": [{"name": port.name, "api": port.api_name} for port in ports],
+            "midi": [{"name": port.name, "api": port.api_name, "default": port.default} for port in ports],
             "midi_problem": midi_problem,
         }
         print(msgspec.json.format(msgspec.json.encode(listing)).decode())
@@ -38,6 +38,6 @@ def devices(json: options.JsonOption = False) -> None:
         print(f"   none: {audio_problem or 'no sound card'}; play goes to a null output, without sound")
     print("MIDI inputs:")
     for port in ports:
-        print(f"   {port.api_name}: {port.name}")
+        print(f" {'*' if port.default else ' '} {port.api_name}: {port.name}")
     if not ports:
         print(f"   none: {midi_problem or 'nothing is connected'}; play listens to the computer's keys")

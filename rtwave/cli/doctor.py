@@ -1,10 +1,13 @@
 """`rtwave doctor`: what would keep this machine from playing, in plain words."""
 
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from ..audio import rtkit
 from ..audio.devices import choose_device, list_devices
 from ..engine.bench import cores
 from ..engine.engine import Engine, choose_instruction_set, choose_precision
@@ -16,7 +19,7 @@ from . import options
 MEASURED_VOICES = 4
 MEASURED_S = 0.2
 MEASURED_KEYS = (48, 55, 60, 64)
-LOCKED_BYTES = 5 << 20  # a stream that records at 96 kHz
+LOCKED_BYTES = 8 << 20  # a stream that records at 96 kHz, the piano, and another preset beside it
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -60,9 +63,10 @@ def _midi() -> list[Finding]:
     ports, problem = list_ports()
     if problem:
         return [Finding("MIDI", False, f"{problem}: play listens to the computer's keys")]
-    if not ports:
-        return [Finding("MIDI", False, "no port is there: connect a keyboard, or open a port with play --virtual")]
-    return [Finding("MIDI", True, f"{len(ports)} ports: {', '.join(port.name for port in ports)}")]
+    heard = [port.name for port in ports if port.default]
+    if not heard:
+        return [Finding("MIDI", False, "no keyboard is there: connect one, or open a port with play --virtual")]
+    return [Finding("MIDI", True, f"play listens to {', '.join(heard)}")]
 
 
 def _priority() -> list[Finding]:
@@ -72,6 +76,8 @@ def _priority() -> list[Finding]:
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except OSError as error:
+        if _granted_by_realtimekit():
+            return [Finding("priority", True, "real-time priority is granted by RealtimeKit")]
         words = (
             f"real-time priority is refused ({error.strerror}): a busy machine may make drop-outs; "
             "add '@audio - rtprio 70' to /etc/security/limits.d/audio.conf"
@@ -81,6 +87,11 @@ def _priority() -> list[Finding]:
     return [Finding("priority", True, "real-time priority (SCHED_FIFO) is granted")]
 
 
+def _granted_by_realtimekit() -> bool:
+    with ThreadPoolExecutor(1) as pool:  # a thread that is to have it, and ends
+        return pool.submit(lambda: rtkit.make_realtime(threading.get_native_id())).result() is None
+
+
 def _memory_lock() -> list[Finding]:
     try:
         import resource
@@ -88,9 +99,9 @@ def _memory_lock() -> list[Finding]:
         return []
     limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     if limit == resource.RLIM_INFINITY or limit >= LOCKED_BYTES or os.geteuid() == 0:
-        return [Finding("memory", True, "the sound's buffers can be locked against swapping")]
+        return [Finding("memory", True, "what makes the sound can be locked against swapping")]
     words = (
-        f"only {limit >> 10} KiB can be locked against swapping, too little for the buffers of sound and recording; "
+        f"only {limit >> 10} KiB can be locked against swapping, too little for presets, sound and recording; "
         "add '@audio - memlock unlimited' to /etc/security/limits.d/audio.conf"
     )
     return [Finding("memory", False, words)]

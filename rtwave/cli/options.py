@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from ..errors import RtwaveError
+
 PresetOption = Annotated[str | None, typer.Option("--preset", help="Name or folder of a preset.  [default: piano]")]
 SeedOption = Annotated[
     int | None, typer.Option(help="Seed of the randomness; the same seed gives the same samples.  [default: 0]")
@@ -21,6 +23,15 @@ ThreadsOption = Annotated[
 ]
 TransposeOption = Annotated[int | None, typer.Option(help="Semitones up, or down if negative.  [default: 0]")]
 ChannelOption = Annotated[int | None, typer.Option(help="MIDI channel, 1 to 16.  [default: all]")]
+TuneOption = Annotated[float | None, typer.Option(help="A4 in Hz, 400 to 480.  [default: 440]", metavar="HZ")]
+VelocityCurveOption = Annotated[
+    float | None,
+    typer.Option(help="Exponent on velocity: below 1 is louder, above 1 softer.  [default: the preset's]", metavar="X"),
+]
+MpeOption = Annotated[bool, typer.Option("--mpe", help="Expect an MPE controller: its notes bend and swell alone.")]
+LatencyOption = Annotated[
+    str, typer.Option(help="Delay from key to sound in ms, or auto: the least that plays without gaps.", metavar="MS")
+]
 TailOption = Annotated[float, typer.Option(help="Seconds that the last notes may ring out.", metavar="S")]
 PrecisionOption = Annotated[
     str | None,
@@ -30,6 +41,16 @@ InstructionSetOption = Annotated[
     str, typer.Option(help="auto, or one that this machine has; portable runs everywhere.", metavar="NAME")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def latency(text: str) -> float | None:
+    """What Stream takes for --latency-ms: None for auto."""
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise RtwaveError(f"--latency-ms is {text!r}, expected a number of milliseconds or auto") from None
 
 
 def channel_index(channel: int | None) -> int | None:

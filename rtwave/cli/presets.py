@@ -6,6 +6,7 @@ import msgspec
 
 from ..engine.engine import choose_instruction_set, choose_precision
 from ..errors import RtwaveError
+from ..instrument.programs import number_programs
 from ..presets import load_preset, preset_folders, user_presets_folder
 from . import options
 
@@ -17,7 +18,9 @@ def presets(json: options.JsonOption = False) -> None:
     Example:
       rtwave presets
     """
-    listing = [_describe(name, folder) for name, folder in preset_folders().items()]
+    folders = preset_folders()
+    programs = {folder: number for number, folder in number_programs(folders.values()).items()}
+    listing = [_describe(name, folder, programs[folder.resolve()]) for name, folder in folders.items()]
     if json:
         print(msgspec.json.format(msgspec.json.encode(listing)).decode())
         return
@@ -28,12 +31,21 @@ def presets(json: options.JsonOption = False) -> None:
         print(f"{entry['name']}: {entry['description']}")
         weights = f"{entry['parameters']:,} weights at {entry['sample_rate']} Hz, played in {entry['precision']}"
         print(f"  {weights}; licence {entry['license']}")
+        print(f"  program {entry['program']}{_bank(entry['program'])}{_controllers(entry['controls'])}")
         print(f"  {entry['source']}")
     if not listing:
         print(f"No presets found. Your own belong in {user_presets_folder()}.")
 
 
-def _describe(name: str, folder: Path) -> dict[str, object]:
+def _bank(program: int) -> str:
+    return f" (bank {program // 128}, program {program % 128})" if program >= 128 else ""
+
+
+def _controllers(controls: dict[str, int]) -> str:
+    return "".join(f", {name} on CC {controller}" for name, controller in controls.items())
+
+
+def _describe(name: str, folder: Path, program: int) -> dict[str, object]:
     try:
         preset = load_preset(folder)
     except RtwaveError as error:
@@ -49,5 +61,7 @@ def _describe(name: str, folder: Path) -> dict[str, object]:
         "parameters": preset.weights.parameters,
         "precision": choose_precision("auto", preset.precision, choose_instruction_set()),
         "bits_per_sample": preset.precision,
+        "program": program,
+        "controls": preset.controls,
         "playing": msgspec.structs.asdict(preset.playing),
     }

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..instrument.performance import DEFAULT_TAIL_S
+from ..instrument.sequencer import DEFAULT_TAIL_S
 from . import options
 
 
@@ -21,6 +21,9 @@ def render(
     threads: options.ThreadsOption = 1,
     transpose: options.TransposeOption = None,
     channel: options.ChannelOption = None,
+    tune: options.TuneOption = None,
+    velocity_curve: options.VelocityCurveOption = None,
+    mpe: options.MpeOption = False,
     sample_rate: Annotated[int | None, typer.Option(help="In Hz.  [default: the preset's own]")] = None,
     precision: options.PrecisionOption = None,
     tail: options.TailOption = DEFAULT_TAIL_S,
@@ -48,6 +51,9 @@ def render(
             voices=voices,
             transpose=transpose,
             channel=options.channel_index(channel),
+            tune_hz=tune,
+            velocity_curve=velocity_curve,
+            mpe=mpe or None,
             sample_rate=sample_rate,
             precision=precision,
             tail_s=tail,

@@ -24,16 +24,18 @@ class Program:
         for line in self.process.stderr:
             self.lines.append(line.rstrip("\n"))
 
-    def wait_for(self, words: str) -> str:
-        """The first line that contains `words`, once it has been said."""
+    def said(self, words: str) -> list[str]:
+        """The lines so far that contain `words`."""
+        return [line for line in list(self.lines) if words in line]
+
+    def wait_for(self, words: str, times: int = 1) -> str:
+        """The line that contains `words` for the so-manieth time, once it has been said."""
         deadline_s = time.monotonic() + LIMIT_S
-        while True:
-            for line in list(self.lines):
-                if words in line:
-                    return line
+        while len(self.said(words)) < times:
             assert time.monotonic() < deadline_s, f"never said {words!r}: {self.lines}"
-            assert self._reader.is_alive() or any(words in line for line in self.lines), self.lines
+            assert self._reader.is_alive() or len(self.said(words)) >= times, self.lines
             time.sleep(0.01)
+        return self.said(words)[times - 1]
 
     def output(self) -> str:
         """All of stdout, once the program has ended."""
@@ -50,11 +52,14 @@ class Program:
 
 @contextlib.contextmanager
 def started(
-    *arguments: object, env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
+    *arguments: object,
+    program: tuple[object, ...] = ("-m", "rtwave"),
+    env: dict[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
 ) -> Iterator[Program]:
-    """`rtwave` with these arguments; killed at the end if it still runs."""
+    """`rtwave`, or another `program` of Python's, with these arguments; killed at the end if it still runs."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "rtwave", *map(str, arguments)],
+        [sys.executable, *map(str, [*program, *arguments])],
         env=env or dict(os.environ),
         stdin=stdin,
         stdout=subprocess.PIPE,

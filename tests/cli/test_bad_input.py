@@ -39,6 +39,13 @@ def perform(request, rtwave, song, tmp_path):
     return call
 
 
+def test_names_that_are_empty(rtwave, bell):
+    refuses(rtwave("play", "--preset", "", "--device", "null"), "no preset ''")
+    start = ["play", "--preset", bell, "--device"]
+    refuses(rtwave(*start, "null", "--midi-port", ""), "no MIDI port ''; there are: ")
+    refuses(rtwave(*start, ""), "no output device ''; there are: ")
+
+
 def test_missing_preset(perform):
     refuses(perform("--preset", "nosuch"), r"no preset 'nosuch': expected a folder .* \(there are: ")
 
@@ -139,5 +146,6 @@ def test_unknown_kind_of_sound_file(rtwave, bell, song, tmp_path, name):
 def test_things_that_do_not_go_together(rtwave, bell, song):
     start = ["play", "--preset", bell, "--device", "null"]
     refuses(rtwave(*start, "--demo", "--midi-file", song), "expected one of them")
-    refuses(rtwave(*start, "--demo", "--virtual"), "expected neither")
+    refuses(rtwave(*start, "--demo", "--virtual"), "expected none of them")
+    refuses(rtwave(*start, "--record-format", "pcm16"), "--record-format pcm16 is given without --record")
     refuses(rtwave(*start, "--seconds", "0"), "--seconds is 0, expected more than 0")

@@ -2,12 +2,16 @@
 
 import contextlib
 import itertools
+import os
+import pty
 import signal
 
 import numpy as np
 import pytest
 import soundfile
 
+from rtwave.engine.controls import CONTROLS
+from rtwave.instrument.controllers import read_controls
 from rtwave.instrument.render import render_midi
 
 from ..jack import Client, first_sound, server
@@ -90,6 +94,27 @@ def test_wrong_midi_port_lists_those_there(bell):
             assert program.end() == 1
         assert len(program.lines) == 1
         assert "no MIDI port 'nosuch'; there are: listener:keys" in program.lines[0]
+
+
+def test_controllers_are_learned_from_the_player_and_then_played_with(bell, tmp_path):
+    file = tmp_path / "rtwave" / "controls.toml"
+    file.parent.mkdir()
+    file.write_text("[controls]\nvibrato = 21\nknob1 = 22\n")
+    ours, theirs = pty.openpty()
+    with server() as jackd, Client(jackd) as client:
+        env = jackd.environment | {"XDG_CONFIG_HOME": str(tmp_path)}
+        with started("play", "--preset", bell, "--learn", "--seconds", 0.2, env=env, stdin=theirs) as program:
+            program.wait_for("temperature (CC 1): move a controller")
+            client.send([(client.frame, bytes([0xB0, 21, value])) for value in (0, 40, 80)])
+            program.wait_for("temperature is CC 21")
+            program.wait_for("gain_db (no controller): ")
+            os.write(ours, b"\n" * len(CONTROLS))
+            program.wait_for("vibrato (no controller): ")
+            program.wait_for(f"kept in {file}")
+            assert program.end() == 0
+    os.close(ours)
+    os.close(theirs)
+    assert read_controls(file) == {"temperature": 21, "knob1": 22}
 
 
 def test_busy_device_is_one_clear_line(bell):

@@ -6,9 +6,11 @@ import pytest
 
 from rtwave import presets
 from rtwave.cli.doctor import measure_voices
+from rtwave.instrument.midi import Port
 from rtwave.presets import load_preset, write_preset
 
 from ..jack import Client, server
+from ..small_preset import write_small_preset
 from .programs import started
 
 
@@ -27,6 +29,14 @@ def test_presets_tell_what_plays_and_what_does_not(rtwave, at_home):
     assert "bell: a random network" in out
     assert "licence CC0-1.0" in out
     assert "broken: cannot be played: " in out
+
+
+def test_presets_tell_their_program_and_what_their_controllers_move(rtwave, at_home):
+    write_small_preset(at_home, program=300, controls={"knob1": 21, "vibrato": 22})
+    _, out, _ = rtwave("presets")
+    assert "  program 300 (bank 2, program 44), knob1 on CC 21, vibrato on CC 22\n" in out
+    listing = {entry["name"]: entry for entry in json.loads(rtwave("presets", "--json")[1])}
+    assert (listing["bell"]["program"], listing["bell"]["controls"]) == (300, {"knob1": 21, "vibrato": 22})
 
 
 def test_presets_and_doctor_tell_the_precision_that_will_be_played(rtwave, at_home, monkeypatch):
@@ -65,7 +75,18 @@ def test_devices_name_what_a_jack_server_has():
         listing = json.loads(program.output())
         assert program.end() == 0
     assert any("JACK" in device["host_api"] for device in listing["audio"])
-    assert any("listener:keys" in port["name"] for port in listing["midi"])
+    assert {"name": "listener:keys", "api": "JACK", "default": True} in listing["midi"]
+
+
+def test_devices_and_doctor_mark_the_ports_that_play_listens_to(rtwave, monkeypatch):
+    ports = [Port("ALSA", "Midi Through 14:0", False), Port("ALSA", "Keys 20:0", True), Port("JACK", "keys:out", False)]
+    monkeypatch.setattr("rtwave.cli.devices.list_ports", lambda: (ports, None))
+    monkeypatch.setattr("rtwave.cli.doctor.list_ports", lambda: (ports, None))
+    listed = rtwave("devices")[1].splitlines()
+    assert listed[-3:] == ["   ALSA: Midi Through 14:0", " * ALSA: Keys 20:0", "   JACK: keys:out"]
+    assert "ok  MIDI: play listens to Keys 20:0\n" in rtwave("doctor")[1]
+    monkeypatch.setattr("rtwave.cli.doctor.list_ports", lambda: (ports[:1], None))
+    assert "!!  MIDI: no keyboard is there: connect one" in rtwave("doctor")[1]
 
 
 def test_doctor_warns_and_does_not_fail(rtwave, at_home):
@@ -74,6 +95,16 @@ def test_doctor_warns_and_does_not_fail(rtwave, at_home):
     for subject in ("sound", "MIDI", "priority", "processor", "preset bell"):
         assert f" {subject}: " in out
     assert "!!  preset broken: " in out
+
+
+def test_doctor_counts_on_realtimekit_where_the_system_refuses(rtwave, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "refused")
+
+    monkeypatch.setattr("os.sched_setscheduler", refuse)
+    for answer, words in ((None, "ok  priority: real-time priority is granted by RealtimeKit"), ("no", "!!  priority")):
+        monkeypatch.setattr("rtwave.audio.rtkit.make_realtime", lambda thread, answer=answer: answer)
+        assert words in rtwave("doctor")[1]
 
 
 def test_doctor_as_json(rtwave, at_home):

@@ -1,9 +1,11 @@
 """`rtwave play` without a sound card: the same samples as render, and a clean end whatever ends it."""
 
 import contextlib
+import json
 import os
 import pty
 import signal
+import subprocess
 import sys
 import time
 
@@ -11,11 +13,23 @@ import numpy as np
 import pytest
 import soundfile
 
+from rtwave.instrument.keyboard import HELP
 from rtwave.instrument.render import render_midi
 from rtwave.instrument.scores import read_score
 from rtwave.presets import load_preset
 
 from .programs import started
+
+JSON_KEYS = {"seconds", "frames", "callbacks", "underflows", "starved_frames", "record_dropped_frames", "target_frames"}
+JSON_KEYS |= {
+    "dropped_commands",
+    "lowest_fill_frames",
+    "chunk_us",
+    "callback_us",
+    "limited",
+    "priority",
+    "memory_locked",
+}
 
 
 def read(path):
@@ -49,6 +63,52 @@ def test_midi_file_and_its_take_and_render_are_one(rtwave, bell, song, tmp_path)
     same(played, render_midi(song, bell, seed=7, voices=3, transpose=-3))
 
 
+@pytest.mark.parametrize(
+    ("suffix", "record_format", "subtype", "steps"),
+    [
+        (".wav", "float", "FLOAT", None),
+        (".wav", "pcm24", "PCM_24", 2**23),
+        (".wav", "pcm16", "PCM_16", 2**15),
+        (".flac", "pcm24", "PCM_24", 2**23),
+        (".flac", "pcm16", "PCM_16", 2**15),
+    ],
+)
+def test_recording_is_in_the_format_asked_for(rtwave, bell, tmp_path, suffix, record_format, subtype, steps):
+    path = tmp_path / f"take{suffix}"
+    options = ["--device", "null", "--latency-ms", 50, "--record", path, "--record-format", record_format]
+    assert rtwave("play", "--preset", bell, "--demo", *options)[0] == 0
+    assert soundfile.info(path).subtype == subtype
+    rendered = render_midi(load_preset(bell).demo, bell)
+    if steps:
+        played = read(path)
+        frames = min(len(played), len(rendered))
+        assert np.abs(played[:frames] - rendered[:frames]).max() <= 1.0 / steps
+    else:
+        same(read(path), rendered)
+
+
+@pytest.mark.parametrize(("name", "record_format"), [("take.flac", "float"), ("take.wav", "mp3")])
+def test_format_that_cannot_be_is_one_line_and_the_earlier_recording_stays(rtwave, bell, tmp_path, name, record_format):
+    (tmp_path / name).write_bytes(b"precious")
+    options = ["--device", "null", "--record", tmp_path / name, "--record-format", record_format]
+    code, _, err = rtwave("play", "--preset", bell, "--demo", *options)
+    assert code == 1
+    [line] = err.splitlines()
+    assert repr(record_format) in line
+    assert (tmp_path / name).read_bytes() == b"precious"
+
+
+def test_how_it_went_is_json_on_stdout_and_nothing_else_is(rtwave, bell):
+    code, out, _ = rtwave("play", "--preset", bell, "--demo", "--device", "null", "--latency-ms", 50, "--json")
+    assert code == 0
+    figures = json.loads(out)
+    assert set(figures) >= JSON_KEYS
+    assert figures["seconds"] > 0.6
+    assert figures["frames"] >= 0.6 * 16_000
+    assert figures["starved_frames"] == figures["record_dropped_frames"] == figures["dropped_commands"] == 0
+    assert 0.0 < figures["chunk_us"]["p50"] <= figures["chunk_us"]["p99"] <= figures["chunk_us"]["max"]
+
+
 def test_recording_that_cannot_be_written_is_one_line_and_the_music_goes_on(rtwave, bell, tmp_path):
     sound = tmp_path / "none" / "take.wav"
     code, _, err = rtwave("play", "--preset", bell, "--demo", "--device", "null", "--record", sound)
@@ -70,6 +130,9 @@ def test_a_slip_of_the_pen_leaves_earlier_takes_alone(rtwave, bell, tmp_path):
     assert rtwave("play", "--preset", bell, "--device", "null", "--midi-port", "nosuch", *records)[0] == 1
     records[-1] = tmp_path / "nosuch" / "take.mid"
     assert rtwave("play", "--preset", bell, "--device", "null", "--seconds", 0.1, *records)[0] == 1
+    records[-1] = tmp_path / "take.mid"
+    for options in (["--demo", "--tail", -1], []):  # no terminal and no MIDI port
+        assert rtwave("play", "--preset", bell, "--device", "null", *options, *records)[0] == 1
     for name in ("take.wav", "take.mid"):
         assert (tmp_path / name).read_bytes() == b"precious"
 
@@ -126,6 +189,53 @@ def test_computers_keys_play_in_a_terminal(bell, tmp_path):
     ):
         type_two_keys(program, ours)
     assert notes_of(tmp_path / "take.mid") == [48, 60]
+
+
+def test_take_is_kept_when_the_terminal_goes(bell, tmp_path):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "rtwave", "play", "--preset", bell, "--device", "null"]
+    program = subprocess.Popen(
+        [*command, "--record-midi", tmp_path / "take.mid"], stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    said = b""
+    while b"Ctrl-C ends\r\n" not in said.replace(HELP.encode(), b""):
+        said += os.read(ours, 1000)
+    os.write(ours, b"zq")
+    time.sleep(0.3)
+    os.close(ours)
+    program.send_signal(signal.SIGHUP)
+    assert program.wait(20) == 0
+    assert notes_of(tmp_path / "take.mid") == [48, 60]
+
+
+def test_take_is_kept_by_who_cannot_wait_for_the_end(bell, tmp_path):
+    with (
+        terminal() as (ours, theirs),
+        started(
+            *["play", "--preset", bell, "--device", "null", "--latency-ms", 1000],
+            *["--record-midi", tmp_path / "take.mid"],
+            stdin=theirs,
+        ) as program,
+    ):
+        program.wait_for(" Hz; Ctrl-C ends")
+        os.write(ours, b"z")
+        time.sleep(1.5)
+        program.process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert program.end(signal.SIGINT) == -signal.SIGINT
+    assert notes_of(tmp_path / "take.mid") == [48]
+
+
+def test_damaged_controls_are_one_line_and_do_not_concern_the_demo(rtwave, bell, tmp_path, monkeypatch):
+    file = tmp_path / "controls.toml"
+    file.write_text("[controls]\ntimbre = 64\n")
+    monkeypatch.setattr("rtwave.cli.play.controls_file", lambda: file)
+    start = ["play", "--preset", bell, "--device", "null", "--seconds", 0.1]
+    code, _, err = rtwave(*start)
+    assert (code, err.count("\n")) == (1, 1)
+    assert f"{file}: [controls] timbre is 64, expected a controller from 1 to 119" in err
+    assert rtwave(*start, "--demo")[0] == 0
 
 
 def test_without_rtmidi_play_listens_to_the_computers_keys(bell, tmp_path):

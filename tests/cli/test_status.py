@@ -2,17 +2,18 @@
 
 import pytest
 
-from rtwave.cli.session import Session
-from rtwave.cli.status import describe
-from rtwave.instrument.performance import Performance
-from rtwave.instrument.scores import Settings
+from rtwave.cli.status import Warnings, describe
 
-COUNTERS = {"peak": 0.5, "lowest_fill_frames": 96, "underflows": 2, "starved_frames": 31, "cpu_share": 0.427}
+COUNTERS = {"peak": 0.5, "lowest_fill_frames": 96, "underflows": 2, "starved_frames": 0, "cpu_share": 0.427, "limit": 0}
 
 
 def test_figures_stand_in_their_units():
-    expected = "  -6 dB  voices  5  ring   96  underflows 2  starved 31  CPU  43 %"
+    expected = "  -6 dB  voices  5  ring   96  underflows 2  starved 0  CPU  43 %"
     assert describe(COUNTERS, 5) == expected
+
+
+def test_a_limit_stands_beside_the_voices():
+    assert "voices  3 of 5  ring" in describe(COUNTERS | {"limit": 5}, 3)
 
 
 @pytest.mark.parametrize(
@@ -22,35 +23,21 @@ def test_level_is_told_down_to_silence(peak, words):
     assert describe(COUNTERS | {"peak": peak}, 0).startswith(words)
 
 
-class StarvingStream:
-    """Starves from its third reading on."""
-
-    alive, problem, notes, description, sample_rate = True, None, [], "a poor stream", 16_000
-
-    def __init__(self):
-        self.readings = 0
-
-    def start(self):
-        pass
-
-    def stop(self):
-        pass
-
-    def counters(self):
-        self.readings += 1
-        return COUNTERS | {"starved_frames": 32 * max(self.readings - 2, 0)}
+def test_sound_that_breaks_up_is_told_once():
+    warnings = Warnings()
+    assert warnings.of(COUNTERS, None) == []
+    assert "try --threads 2, --voices N or --latency-ms" in warnings.of(COUNTERS | {"starved_frames": 32}, None)[0]
+    assert warnings.of(COUNTERS | {"starved_frames": 64}, None) == []
 
 
-def test_sound_that_breaks_up_is_told_once(bell, monkeypatch, capsys):
-    monkeypatch.setattr("rtwave.cli.session.INTERVAL_S", 0.001)
-    stream = StarvingStream()
-    with Session(Performance(Settings(preset=str(bell))), stream, None, None) as session:
-        session._start()
-        for _ in session._rounds():
-            if stream.readings == 2:
-                assert "broke up" not in capsys.readouterr().err
-            if stream.readings == 6:
-                break
-    told = capsys.readouterr().err
-    assert told.count("the sound broke up: ") == 1
-    assert "try --threads 2, --voices N or --latency-ms" in told
+def test_overload_is_told_when_it_begins_and_when_it_is_over():
+    warnings = Warnings()
+    assert "keeps up with 5 voices" in warnings.of(COUNTERS | {"limit": 5}, None)[0]
+    assert warnings.of(COUNTERS | {"limit": 6}, None) == []
+    assert warnings.of(COUNTERS, None) == ["all voices play again"]
+
+
+def test_a_problem_of_the_recording_is_told_once():
+    warnings = Warnings()
+    assert warnings.of(COUNTERS, "take.wav: disk full") == ["rtwave: take.wav: disk full"]
+    assert warnings.of(COUNTERS, "take.wav: disk full") == []
