@@ -55,7 +55,7 @@ def test_a_starved_frame_and_growing_memory_fail_the_program(monkeypatch, capsys
 
 @pytest.mark.timeout(400)
 def test_two_minutes_without_a_starved_frame():
-    options = ["--minutes", "2", "--preset", "soak-1", "--period", "256", "--latency-ms", "30", "--json"]
+    options = ["--minutes", "2", "--preset", "soak-1", "--period", "256", "--latency-ms", "60", "--json"]
     result = subprocess.run([sys.executable, soak.__file__, *options], capture_output=True, text=True)
     assert result.stderr == ""
     report = json.loads(result.stdout)
