@@ -33,6 +33,8 @@ cdef extern from "kernels/kernels.h":
         int (*draw)(const float *, int, float, float) noexcept nogil
         void (*normals)(uint64_t, uint64_t, uint64_t, float *) noexcept nogil
         void (*phasors)(const double *, float *, float *, int) noexcept nogil
+        void (*mix)(const float **, const float *, int, float, float *, int) noexcept nogil
+        void (*weigh)(float *, const float *, float *, int, float, const float *, float *, float *, int, int) noexcept nogil
         float (*stream)(const char *, size_t) noexcept nogil
         double (*multiply)(precision_t, long) noexcept nogil
     const kernels_t *kernels_find(const char *)
@@ -43,7 +45,7 @@ cdef extern from "wavenet.h":
     ctypedef struct wavenet_config_t:
         int sample_rate, quantization_channels, layers, kernel_size, residual_channels, skip_channels, head_channels
         int partials, control_period, conditioning_channels, feature_count, outputs
-        bint gaussian, levelled
+        bint gaussian, levelled, weighted
         float pre_emphasis
         int dilations[MAX_LAYERS]
         int features[16]
@@ -95,8 +97,13 @@ cdef extern from "engine.h":
     ctypedef struct echo_t:
         uint32_t tag
         int64_t frame
+    ctypedef struct partial_axes_t:
+        int key_count, velocity_count, age_count
+        const float *keys
+        const float *velocities
+        const float *ages_s
     ctypedef struct instrument_t:
-        int keys, velocities, ages
+        int timbres, keys, velocities, ages
         const float *envelope_keys
         const float *envelope_velocities
         const float *envelope_ages_s
@@ -106,6 +113,11 @@ cdef extern from "engine.h":
         const float *release_s
         const float *onset_phases
         const float *temperature
+        const float *onset_temperature
+        const float *timbre
+        const float *longest_age_s
+        partial_axes_t partial_axes
+        const float *partial_db
     ctypedef struct engine_counters_t:
         int64_t faults, stolen_voices, dropped_commands, dropped_echoes, notes
     engine_t *engine_create(const wavenet_t *, const instrument_t *, const control_range_t *, int, int, uint64_t) nogil
@@ -132,9 +144,11 @@ cdef extern from "conditioning.h":
     ctypedef struct note_state_t:
         double note, velocity, loudness_db, age_s, release_age_s
         double knobs[4]
+        double timbre
     int features_conditioning(const int *, int, const note_state_t *, float *)
     double features_level(double)
-    double features_note_frequency(double, const float *)
+    double features_between_keys(const float *, double)
+    double features_note_frequency(double, double)
     double features_partial_frequency(double, double, int)
 
 
@@ -226,7 +240,7 @@ cdef wavenet_config_t _native_config(object config):
         native.dilations[<int>i] = dilation
     native.residual_channels, native.skip_channels = config.residual_channels, config.skip_channels
     native.head_channels, native.outputs = config.head_channels, config.outputs
-    native.partials = config.excitation_channels // 2
+    native.partials, native.weighted = config.excitation_channels // 2, config.excitation == "weighted"
     native.control_period, native.conditioning_channels = config.control_period, config.conditioning_channels
     native.feature_count = len(config.conditioning)
     for i, name in enumerate(config.conditioning):
@@ -346,12 +360,14 @@ cdef class NativeEngine:
     def __cinit__(self, Network network, instrument, list controls, int voices, int threads, uint64_t seed):
         """`controls`: (low, high, value) of each in the order of control_t; `instrument`: an Instrument."""
         cdef instrument_t tables
+        cdef partial_axes_t *axes
         cdef control_range_t ranges[CONTROLS]
         cdef list keep = []
         cdef dict arrays = instrument.arrays()
         for i, (low, high, value) in enumerate(controls):
             ranges[<int>i].low, ranges[<int>i].high, ranges[<int>i].value = low, high, value
-        tables.keys, tables.velocities, tables.ages = arrays["envelope_db"].shape
+        tables.timbres = instrument.timbres
+        *_, tables.keys, tables.velocities, tables.ages = arrays["envelope_db"].shape
         tables.envelope_keys = _pointer(arrays["envelope_keys"], keep)
         tables.envelope_velocities = _pointer(arrays["envelope_velocities"], keep)
         tables.envelope_ages_s = _pointer(arrays["envelope_ages_s"], keep)
@@ -361,6 +377,15 @@ cdef class NativeEngine:
         tables.release_s = _pointer(arrays["release_s"], keep)
         tables.onset_phases = _pointer(arrays["onset_phases"], keep)
         tables.temperature = _pointer(arrays["temperature"], keep)
+        tables.onset_temperature = _pointer(arrays["onset_temperature"], keep)
+        tables.timbre = _pointer(arrays["timbre"], keep)
+        tables.longest_age_s = _pointer(arrays["longest_age_s"], keep)
+        axes = &tables.partial_axes
+        *_, axes.key_count, axes.velocity_count, axes.age_count, _ = arrays["partial_db"].shape
+        axes.keys = _pointer(arrays["partial_keys"], keep)
+        axes.velocities = _pointer(arrays["partial_velocities"], keep)
+        axes.ages_s = _pointer(arrays["partial_ages_s"], keep)
+        tables.partial_db = _pointer(arrays["partial_db"], keep)
         self.network = network
         self.pushing, self.taking, self.rendering = threading.Lock(), threading.Lock(), threading.Lock()
         with nogil:  # whoever plays another engine meanwhile needs it
@@ -501,7 +526,9 @@ def phasors(str instruction_set, const double[::1] turns):
     return result
 
 
-def conditioning(names, double note, double velocity, double loudness_db, double age_s, double release_age_s, knobs):
+def conditioning(
+    names, double note, double velocity, double loudness_db, double age_s, double release_age_s, knobs, double timbre
+):
     """The conditioning vector, float32 (C,), of one note state; see features.py."""
     cdef note_state_t state
     cdef int features[16]
@@ -512,7 +539,7 @@ def conditioning(names, double note, double velocity, double loudness_db, double
     for i in range(4):
         state.knobs[i] = knobs[i]
     state.note, state.velocity, state.loudness_db = note, velocity, loudness_db
-    state.age_s, state.release_age_s = age_s, release_age_s
+    state.age_s, state.release_age_s, state.timbre = age_s, release_age_s, timbre
     count = features_conditioning(features, len(names), &state, out)
     return np.array([out[i] for i in range(count)], np.float32)
 
@@ -524,7 +551,7 @@ def level(double loudness_db):
 
 def note_frequency(double note, const float[::1] cents):
     """f0 in Hz; see features.py."""
-    return features_note_frequency(note, &cents[0])
+    return features_note_frequency(note, features_between_keys(&cents[0], note))
 
 
 def partial_frequencies(double f0, double stiffness, int partials):

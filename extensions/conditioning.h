@@ -22,21 +22,34 @@ typedef enum {
     FEATURE_KNOB2,
     FEATURE_KNOB3,
     FEATURE_KNOB4,
+    FEATURE_TIMBRE,
+    FEATURE_PITCH_FINE,
+    FEATURE_AGE_FINE,
     FEATURES,
 } feature_t;
 
-enum { MAX_CONDITIONING = 24 }; /* all features together are 23 */
+enum { TIMBRES = 16, MAX_CONDITIONING = 72 }; /* all features together are 71 */
 
 typedef struct {
     double note, velocity, loudness_db, age_s, release_age_s;
     double knobs[4];
+    double timbre; /* place among the timbres, 0..TIMBRES - 1 */
 } note_state_t;
 
-static inline float *features_ages(double age_s, float *out)
+static inline float *features_pitch(double note, int waves, float *out)
 {
-    const double taus_s[] = {0.02, 0.1, 0.5};
+    for (int j = 1; j <= waves; j++) {
+        double angle = j * PI * (note - 66.0) / 60.0;
+        *out++ = (float)sin(angle);
+        *out++ = (float)cos(angle);
+    }
+    return out;
+}
+
+static inline float *features_ages(double age_s, const double *taus_s, int taus, float *out)
+{
     double since = age_s > 0.0 ? age_s : 0.0, on = age_s >= 0.0 ? 1.0 : 0.0;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < taus; i++)
         *out++ = (float)(on * exp(-since / taus_s[i]));
     *out++ = (float)(on * log1p(10.0 * since));
     return out;
@@ -44,19 +57,20 @@ static inline float *features_ages(double age_s, float *out)
 
 static inline float *features_one(int feature, const note_state_t *state, float *out)
 {
+    static const double taus_s[] = {0.02, 0.1, 0.5}, fine_taus_s[] = {0.005, 0.02, 0.06, 0.2, 0.6, 2.0, 6.0};
     switch (feature) {
-    case FEATURE_PITCH:
-        for (int j = 1; j <= 4; j++) {
-            double angle = j * PI * (state->note - 66.0) / 60.0;
-            *out++ = (float)sin(angle);
-            *out++ = (float)cos(angle);
-        }
-        return out;
+    case FEATURE_PITCH: return features_pitch(state->note, 4, out);
     case FEATURE_VELOCITY: *out++ = (float)(state->velocity / 127.0); return out;
     case FEATURE_LOUDNESS: *out++ = (float)fmin(fmax((state->loudness_db - LOUDNESS_FLOOR_DB) / 30.0, 0.0), 4.0); return out;
     case FEATURE_GATE: *out++ = state->release_age_s < 0.0 ? 1.0f : 0.0f; return out;
-    case FEATURE_AGE: return features_ages(state->age_s, out);
-    case FEATURE_RELEASE_AGE: return features_ages(state->release_age_s, out);
+    case FEATURE_AGE: return features_ages(state->age_s, taus_s, 3, out);
+    case FEATURE_RELEASE_AGE: return features_ages(state->release_age_s, taus_s, 3, out);
+    case FEATURE_TIMBRE:
+        for (int place = 0; place < TIMBRES; place++)
+            *out++ = (float)fmax(0.0, 1.0 - fabs(state->timbre - place));
+        return out;
+    case FEATURE_PITCH_FINE: return features_pitch(state->note, 12, out);
+    case FEATURE_AGE_FINE: return features_ages(state->age_s, fine_taus_s, 7, out);
     default: *out++ = (float)state->knobs[feature - FEATURE_KNOB1]; return out;
     }
 }
@@ -90,9 +104,10 @@ static inline double features_between_keys(const float *table, double note)
     return table[key] + (note - key) * ((double)table[key + 1] - table[key]);
 }
 
-static inline double features_note_frequency(double note, const float *cents)
+/* `cents`: the stretch at this very note. */
+static inline double features_note_frequency(double note, double cents)
 {
-    return 440.0 * pow(2.0, (note - 69.0 + features_between_keys(cents, note) / 100.0) / 12.0);
+    return 440.0 * pow(2.0, (note - 69.0 + cents / 100.0) / 12.0);
 }
 
 /* f_k of a stiff string whose first partial is exactly f0; k from 1. */

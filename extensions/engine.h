@@ -70,16 +70,26 @@ typedef struct {
     int64_t frame;
 } echo_t;
 
+/* Of the table that says how strong each partial is; counts are 0 where there is none. */
+typedef struct {
+    int key_count, velocity_count, age_count;  /* N2, M2, G2 */
+    const float *keys, *velocities, *ages_s;
+} partial_axes_t;
+
 /* Tables of rtwave/wavenet/instrument.py; the engine copies them. */
 typedef struct {
+    int timbres;                                            /* I: 1 where the tables have no such axis */
     int keys, velocities, ages;                             /* N, M, G */
     const float *envelope_keys;                             /* (N) */
     const float *envelope_velocities;                       /* (M) */
     const float *envelope_ages_s;                           /* (G) */
-    const float *envelope_db;                               /* (N, M, G) */
-    const float *cents, *stiffness, *release_s;             /* (128) */
-    const float *onset_phases;                              /* (128, K) */
-    const float *temperature;                               /* (128) */
+    const float *envelope_db;                               /* (I, N, M, G) */
+    const float *cents, *stiffness, *release_s;             /* (I, 128) */
+    const float *onset_phases;                              /* (I, 128, K) */
+    const float *temperature, *onset_temperature;           /* (I, 128) */
+    const float *timbre, *longest_age_s;                    /* (128) */
+    partial_axes_t partial_axes;
+    const float *partial_db;                                /* (I, N2, M2, G2, K) */
 } instrument_t;
 
 typedef struct {

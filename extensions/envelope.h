@@ -22,15 +22,15 @@ static inline int envelope_locate(const float *table, int count, float value, fl
     return i;
 }
 
-/* Writes curve_db (G): the table between its keys and velocities. */
-static inline void envelope_pick(const instrument_t *instrument, int note, int played, float *curve_db)
+/* Writes curve_db (G): the table of one timbre, between its keys and velocities. */
+static inline void envelope_pick(const instrument_t *instrument, int timbre, int note, int played, float *curve_db)
 {
     const int ages = instrument->ages, velocities = instrument->velocities;
     float key_share, velocity_share;
     int key = envelope_locate(instrument->envelope_keys, instrument->keys, (float)note, &key_share);
     int velocity = envelope_locate(instrument->envelope_velocities, velocities, (float)played, &velocity_share);
     int next_key = key_share > 0.0f ? key + 1 : key, next_velocity = velocity_share > 0.0f ? velocity + 1 : velocity;
-    const float *table = instrument->envelope_db;
+    const float *table = instrument->envelope_db + (size_t)timbre * instrument->keys * velocities * ages;
     for (int i = 0; i < ages; i++) {
         float low = table[(key * velocities + velocity) * ages + i];
         float low_next = table[(key * velocities + next_velocity) * ages + i];

@@ -20,29 +20,27 @@
 #define NEPER_DB 8.685889638
 #define TILT_DB 15.0f        /* that timbre at either end gives or takes above CORNER_HZ */
 #define SETTLED 1e-6f        /* what is left of a step in gain when it is over */
+#define ATTACK_S 0.06        /* time constant with which the attack's own temperature falls */
+#define ATTACK_FROM 0.1f     /* what the control of temperature has to be for all of it; at 0 there is none */
 
 bool voice_create(voice_t *voice, const setting_t *setting, int number)
 {
-    const int partials = setting->network->config.partials;
     memset(voice, 0, sizeof *voice);
-    voice->curve_db = memory_allocate(sizeof(float) * setting->instrument.ages);
-    voice->phases = memory_allocate(sizeof(double) * (partials + 1));
-    voice->turns = memory_allocate(sizeof(double) * (partials + 1));
-    bool good = voice->curve_db && voice->phases && voice->turns;
-    return good && wavenet_state_create(setting->network, &voice->state, number);
+    voice->curve_db = memory_allocate(sizeof(float) * setting->instrument.timbres * setting->instrument.ages);
+    return voice->curve_db && partials_create(&voice->partials, setting->network)
+        && wavenet_state_create(setting->network, &voice->state, number);
 }
 
 void voice_destroy(voice_t *voice)
 {
     wavenet_state_destroy(&voice->state);
     memory_free(voice->curve_db);
-    memory_free(voice->phases);
-    memory_free(voice->turns);
+    partials_destroy(&voice->partials);
 }
 
 bool voice_lock_memory(const voice_t *voice)
 {
-    return memory_lock_block(voice->curve_db) & memory_lock_block(voice->phases) & memory_lock_block(voice->turns)
+    return memory_lock_block(voice->curve_db) & memory_lock_block(voice->partials.memory)
          & memory_lock_block(voice->state.memory);
 }
 
@@ -78,9 +76,20 @@ static void take_lead(voice_t *voice, const setting_t *setting)
     }
 }
 
-static float own_control(const voice_t *voice, const setting_t *setting, note_control_t id)
+static float own_control(const voice_t *voice, const setting_t *setting, note_control_t id, int ahead)
 {
-    return glide_at(&voice->own[id], voice->born + voice->age, setting->glide_frames);
+    return glide_at(&voice->own[id], voice->born + voice->age + ahead, setting->glide_frames);
+}
+
+/* Of the control and the note's own, together. */
+static float timbre_control(const voice_t *voice, const setting_t *setting, int ahead)
+{
+    return clip(control(voice, setting, CONTROL_TIMBRE, ahead) + own_control(voice, setting, NOTE_TIMBRE, ahead));
+}
+
+static timbre_t timbre_ahead(const voice_t *voice, const setting_t *setting, int ahead)
+{
+    return timbre_at(&setting->instrument, voice->key, timbre_control(voice, setting, ahead));
 }
 
 void voice_control(voice_t *voice, const setting_t *setting, note_control_t id, float value)
@@ -96,26 +105,37 @@ void voice_control(voice_t *voice, const setting_t *setting, note_control_t id, 
 /* What the damper takes from the voice, dB a sample. */
 static double damping_db(const voice_t *voice, const setting_t *setting)
 {
-    double release_s = setting->instrument.release_s[voice->key];
+    double release_s = timbre_release_s(setting->instrument.release_s, voice->timbre, voice->key);
     if (release_s <= 0.0)
         return 0.0;
     release_s *= control(voice, setting, CONTROL_RELEASE, 0);
     return voice->damping * NEPER_DB / (release_s * setting->network->config.sample_rate);
 }
 
+/* The envelope between two timbres. */
+static double held_db(const voice_t *voice, const setting_t *setting, timbre_t at, double age_s)
+{
+    const instrument_t *instrument = &setting->instrument;
+    const float *curve = voice->curve_db + at.low * instrument->ages;
+    double low = envelope_db(instrument, curve, age_s);
+    return at.share > 0.0 ? timbre_mix(at, low, envelope_db(instrument, curve + instrument->ages, age_s)) : low;
+}
+
 /* `ahead` samples into this control period. */
 static double loudness_db(const voice_t *voice, const setting_t *setting, int ahead)
 {
-    double held_db = envelope_db(&setting->instrument, voice->curve_db, seconds(setting, (double)(voice->age + ahead)));
+    timbre_t at = timbre_ahead(voice, setting, ahead);
+    double undamped_db = held_db(voice, setting, at, seconds(setting, (double)(voice->age + ahead)));
     double damped_db = voice->damped_db + ahead * voice->damping_db;
     bool expressive = setting->hears_loudness || setting->network->config.levelled;
     double expression = expressive ? 20.0 * log10(fmax(control(voice, setting, CONTROL_EXPRESSION, ahead), 1e-6)) : 0.0;
-    return fmax(held_db - damped_db + expression, LOUDNESS_FLOOR_DB);
+    return fmax(undamped_db - damped_db + expression, LOUDNESS_FLOOR_DB);
 }
 
 static note_state_t note_state(const voice_t *voice, const setting_t *setting)
 {
-    const float pressure = clip(own_control(voice, setting, NOTE_PRESSURE));
+    const float pressure = clip(own_control(voice, setting, NOTE_PRESSURE, 0));
+    const double longest_age_s = setting->instrument.longest_age_s[voice->key];
     const float pressure_db = pressure * control(voice, setting, CONTROL_PRESSURE_GAIN_DB, 0);
     const double vibrato = control(voice, setting, CONTROL_VIBRATO, 0)
                          + pressure * control(voice, setting, CONTROL_PRESSURE_VIBRATO, 0);
@@ -123,49 +143,41 @@ static note_state_t note_state(const voice_t *voice, const setting_t *setting)
     note_state_t state = {.velocity = voice->velocity};
     state.age_s = seconds(setting, (double)voice->age);
     state.release_age_s = damped ? seconds(setting, voice->damped_samples) : -1.0;
-    state.note = voice->key + control(voice, setting, CONTROL_BEND, 0) + own_control(voice, setting, NOTE_BEND)
+    state.note = voice->key + control(voice, setting, CONTROL_BEND, 0) + own_control(voice, setting, NOTE_BEND, 0)
                + 12.0 * log2(control(voice, setting, CONTROL_TUNE, 0) / 440.0)
                + vibrato * sin(2.0 * PI * VIBRATO_HZ * state.age_s);
     state.loudness_db = loudness_db(voice, setting, 0) + pressure_db;
     for (int i = 0; i < KNOBS; i++)
         state.knobs[i] = control(voice, setting, CONTROL_KNOB1 + i, 0);
+    state.timbre = voice->timbre.position;
+    if (longest_age_s > 0.0) /* of what is older, the network has heard nothing */
+        state.age_s = fmin(state.age_s, longest_age_s);
     return state;
 }
 
-/* Frequencies of the partials; those too near half the sample rate are left out. */
-static void tune(voice_t *voice, const setting_t *setting, double f0, double stiffness)
+/* Of a network that is not levelled, the partials are as loud as the note. */
+static strength_t strength(const voice_t *voice, const setting_t *setting, int ahead)
 {
-    const wavenet_t *network = setting->network;
-    const double sample_rate = network->config.sample_rate;
-    float *rotation = voice->state.rotation;
-    voice->f0 = f0;
-    voice->stiffness = stiffness;
-    voice->audible = 0;
-    for (int k = 0; k < network->config.partials; k++) {
-        double frequency = features_partial_frequency(f0, stiffness, k + 1);
-        voice->turns[k] = frequency / sample_rate;
-        voice->audible += frequency <= NYQUIST_SHARE * sample_rate;
-    }
-    network->kernels->phasors(voice->turns, rotation, rotation + network->partials_padded, network->config.partials);
+    return (strength_t){
+        .timbre = timbre_ahead(voice, setting, ahead),
+        .key = voice->key,
+        .velocity = voice->velocity,
+        .age_s = seconds(setting, (double)(voice->age + ahead)),
+        .own_db = setting->network->config.levelled ? 0.0 : loudness_db(voice, setting, ahead) - STEADY_DB,
+    };
 }
 
-/* Phases have gone on by `elapsed` samples at the last period's frequencies; from here on, at these. */
-static void set_phasors(voice_t *voice, const setting_t *setting, double note)
+static void set_partials(voice_t *voice, const setting_t *setting, double note)
 {
     const wavenet_t *network = setting->network;
-    const int partials = network->config.partials;
-    float *sines = voice->state.phasors, *cosines = sines + network->partials_padded;
-    double f0 = features_note_frequency(note, setting->instrument.cents);
-    double stiffness = features_between_keys(setting->instrument.stiffness, note);
-    for (int k = 0; k < partials; k++) {
-        double phase = voice->phases[k] + voice->elapsed * voice->turns[k];
-        voice->phases[k] = phase - floor(phase);
-    }
-    if (f0 != voice->f0 || stiffness != voice->stiffness)
-        tune(voice, setting, f0, stiffness);
-    network->kernels->phasors(voice->phases, sines, cosines, voice->audible);
-    for (int k = voice->audible; k < partials; k++)
-        sines[k] = cosines[k] = 0.0f;
+    const instrument_t *instrument = &setting->instrument;
+    double f0 = features_note_frequency(note, timbre_value(instrument->cents, voice->timbre, note));
+    double stiffness = timbre_value(instrument->stiffness, voice->timbre, note);
+    partials_turn(&voice->partials, network, &voice->state, voice->elapsed, f0, stiffness);
+    if (!network->config.weighted)
+        return;
+    const strength_t now = strength(voice, setting, 0), then = strength(voice, setting, network->config.control_period);
+    partials_weigh(&voice->partials, instrument, network, &voice->state, voice->elapsed, &now, &then);
 }
 
 /* Ramp, linearly in dB, from wherever the level is to where it belongs when this period ends. */
@@ -180,15 +192,28 @@ static void set_level(voice_t *voice, const setting_t *setting)
     voice->level_step = (float)pow(end / voice->level, 1.0 / config->control_period);
 }
 
+/* The player's, the key's, and the attack's, which dies away: a hammer's noise, but not the hiss of a steady tone. */
+static float temperature(const voice_t *voice, const setting_t *setting)
+{
+    const instrument_t *instrument = &setting->instrument;
+    const float asked = control(voice, setting, CONTROL_TEMPERATURE, 0);
+    const float steady = asked + (float)timbre_value(instrument->temperature, voice->timbre, voice->key);
+    const double attack = timbre_value(instrument->onset_temperature, voice->timbre, voice->key);
+    if (attack == 0.0)
+        return fmaxf(steady, 0.0f);
+    const double left = attack * exp(-seconds(setting, (double)voice->age) / ATTACK_S);
+    return fmaxf(steady + (float)left * fminf(asked / ATTACK_FROM, 1.0f), 0.0f);
+}
+
 /* Draw, gain and filter of this period; the last two are approached sample by sample. */
 static void set_tone(voice_t *voice, const setting_t *setting)
 {
-    const float timbre = clip(control(voice, setting, CONTROL_TIMBRE, 0) + own_control(voice, setting, NOTE_TIMBRE));
-    const float pressure = clip(own_control(voice, setting, NOTE_PRESSURE));
+    const bool shelved = setting->instrument.timbres == 1; /* else the control moves between timbres */
+    const float timbre = shelved ? timbre_control(voice, setting, 0) : 0.5f;
+    const float pressure = clip(own_control(voice, setting, NOTE_PRESSURE, 0));
     const float pressure_db = pressure * control(voice, setting, CONTROL_PRESSURE_GAIN_DB, 0);
     const bool plays_louder = setting->hears_loudness && !setting->network->config.levelled;
-    voice->temperature = fmaxf(control(voice, setting, CONTROL_TEMPERATURE, 0)
-                               + setting->instrument.temperature[voice->key], 0.0f);
+    voice->temperature = temperature(voice, setting);
     voice->boost = plays_louder || pressure_db == 0.0f ? 1.0f : powf(10.0f, pressure_db / 20.0f);
     voice->tilt = timbre == 0.5f ? 0.0f : powf(10.0f, (2.0f * timbre - 1.0f) * TILT_DB / 20.0f) - 1.0f;
     if (voice->age == 0) {
@@ -201,7 +226,7 @@ static void set_tone(voice_t *voice, const setting_t *setting)
 static void judge(voice_t *voice, const setting_t *setting)
 {
     double age_s = fmax(seconds(setting, (double)voice->age), ONSET_S);
-    voice->standing_db = (float)(envelope_db(&setting->instrument, voice->curve_db, age_s) - voice->damped_db);
+    voice->standing_db = (float)(held_db(voice, setting, voice->timbre, age_s) - voice->damped_db);
     if (voice_sounds(voice) && voice->standing_db <= LOUDNESS_FLOOR_DB)
         voice_fade(voice, setting, END_FADE_S);
 }
@@ -209,15 +234,18 @@ static void judge(voice_t *voice, const setting_t *setting)
 static void begin_period(voice_t *voice, const setting_t *setting)
 {
     const wavenet_config_t *config = &setting->network->config;
-    if (voice->age == 0)
+    voice->timbre = timbre_ahead(voice, setting, 0);
+    if (voice->age == 0) {
         take_lead(voice, setting);
+        partials_start(&voice->partials, &setting->instrument, config, voice->timbre, voice->key);
+    }
     voice->damped_samples += voice->elapsed * voice->damping;
     voice->damped_db += voice->elapsed * voice->damping_db;
     voice->damping = voice->released ? clip(control(voice, setting, CONTROL_DAMPER, 0)) : 0.0;
     voice->damping_db = damping_db(voice, setting);
     note_state_t state = note_state(voice, setting);
     features_conditioning(config->features, config->feature_count, &state, voice->state.conditioning);
-    set_phasors(voice, setting, state.note);
+    set_partials(voice, setting, state.note);
     set_level(voice, setting);
     set_tone(voice, setting);
     judge(voice, setting);
@@ -228,7 +256,7 @@ static void begin_period(voice_t *voice, const setting_t *setting)
 
 void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t *primed, voice_note_t note)
 {
-    const int partials = setting->network->config.partials;
+    const instrument_t *instrument = &setting->instrument;
     wavenet_state_copy(setting->network, &voice->state, primed);
     voice->phase = VOICE_HELD;
     voice->channel = note.channel;
@@ -244,14 +272,11 @@ void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t
     voice->fade = 1.0f;
     voice->fade_step = voice->sample = voice->centred = voice->low = voice->heard = voice->power = 0.0f;
     voice->level = voice->level_step = 1.0f;
-    for (int k = 0; k < partials; k++) {
-        voice->phases[k] = setting->instrument.onset_phases[note.key * partials + k] / (2.0 * PI);
-        voice->turns[k] = 0.0;
-    }
-    voice->f0 = 0.0;
     voice->noise_from = INT64_MIN;
-    envelope_pick(&setting->instrument, note.key, note.velocity, voice->curve_db);
-    voice->standing_db = (float)envelope_db(&setting->instrument, voice->curve_db, ONSET_S);
+    for (int i = 0; i < instrument->timbres; i++)
+        envelope_pick(instrument, i, note.key, note.velocity, voice->curve_db + i * instrument->ages);
+    voice->timbre = timbre_ahead(voice, setting, 0);
+    voice->standing_db = (float)held_db(voice, setting, voice->timbre, ONSET_S);
 }
 
 bool voice_sounds(const voice_t *voice)

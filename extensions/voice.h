@@ -8,6 +8,8 @@
 #include "engine.h"
 #include "glide.h"
 #include "kernels/kernels.h"
+#include "partials.h"
+#include "timbre.h"
 
 /* What all voices share; the engine owns it. */
 typedef struct {
@@ -56,10 +58,9 @@ typedef struct {
     float low;               /* what it finds below */
     float heard;             /* the last sample sent */
     float power;             /* mean square of the last milliseconds */
-    float *curve_db;         /* (G): the envelope at this key and velocity */
-    double *phases, *turns;  /* (K): of the partials, in turns, and turns a sample, of this control period */
-    double f0, stiffness;    /* what `turns` were computed from */
-    int audible;             /* partials below half the sample rate */
+    timbre_t timbre;         /* where it stood when this period began */
+    float *curve_db;         /* (I, G): the envelope at this key and velocity, of each timbre */
+    partials_t partials;
     float noise[DRAWS];      /* normal variates of the samples from `noise_from` on */
     int64_t noise_from;
     wavenet_state_t state;

@@ -21,6 +21,8 @@ enum {
 };
 
 /* Bounds of rtwave/wavenet/config.py and features.py. */
+#define WEIGHT 8.0f
+#define LOG_LARGEST_PARTIAL -1.0f /* log2 of an amplitude */
 #define LOG_SCALE_MIN -9.5f
 #define LOG_SCALE_MAX 1.0f
 
@@ -34,6 +36,7 @@ typedef struct {
     int dilations[MAX_LAYERS];
     int residual_channels, skip_channels, head_channels;
     int partials; /* 0: no excitation */
+    bool weighted; /* each partial is as strong as the instrument's */
     int control_period;
     int conditioning_channels;
     int features[16], feature_count; /* feature_t in the config's order */

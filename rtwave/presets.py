@@ -33,6 +33,7 @@ _RANGES = {
     "polyphony": (1, 256, " voices"),
     "release": (0.1, 20.0, ""),
     "velocity_curve": (0.1, 10.0, ""),
+    "timbre": (0.0, 1.0, ""),
 }
 
 
@@ -40,7 +41,8 @@ class Playing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How a preset is played unless told otherwise.
 
     `temperature` 0..2 and the range the mod wheel sweeps; `gain_db` −60..12; `polyphony` in voices; `release`
-    multiplies the damper's time; `velocity_curve` is the exponent on velocity. A bad value raises RtwaveError.
+    multiplies the damper's time; `velocity_curve` is the exponent on velocity; `timbre` 0..1 is where that control
+    starts: from the first of several timbres to the last, or from dull to bright. A bad value raises RtwaveError.
     """
 
     temperature: float = 0.3
@@ -49,6 +51,7 @@ class Playing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     polyphony: int = 8
     release: float = 1.0
     velocity_curve: float = 1.0
+    timbre: float = 0.5
 
     def __post_init__(self) -> None:
         for name, (low, high, unit) in _RANGES.items():

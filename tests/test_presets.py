@@ -27,7 +27,13 @@ def edit(preset, old, new):
 
 def test_what_is_written_is_read(tmp_path):
     playing = Playing(
-        temperature=0.25, temperature_range=(0.1, 0.9), gain_db=-3.5, polyphony=5, release=2.0, velocity_curve=0.8
+        temperature=0.25,
+        temperature_range=(0.1, 0.9),
+        gain_db=-3.5,
+        polyphony=5,
+        release=2.0,
+        velocity_curve=0.8,
+        timbre=0.0,
     )
     (tmp_path / "phrase.mid").write_bytes(b"MThd")
     written = write_small_preset(
@@ -83,6 +89,7 @@ def test_given_playing_parameters_replace_the_presets(preset):
         ("temperature = 0.5", "temperature = -1", r"\[playing\] temperature is -1, expected 0 to 2"),
         ("temperature = 0.5", "temperature = nan", "expected 0 to 2"),
         ("temperature = 0.5", "temperature = 'hot'", "temperature"),
+        ("timbre = 0.5", "timbre = 2", r"\[playing\] timbre is 2, expected 0 to 1"),
         ("polyphony = 6", "polyphony = 0", "polyphony is 0, expected 1 to 256 voices"),
         ("temperature_range = [0.0,1.0]", "temperature_range = [1.0, 0.0]", "temperature_range"),
         ("temperature = 0.5", "temperature =", "not a TOML file"),

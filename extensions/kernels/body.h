@@ -7,6 +7,7 @@
 #include "draw.h"
 #include "limits.h"
 #include "product.h"
+#include "weigh.h"
 #if TILES
 #include "tiles.h"
 #endif
@@ -221,4 +222,5 @@ static void excite(const wavenet_t *network, wavenet_state_t *state, int samples
     state->excited_next = 0;
 }
 
-const kernels_t KERNELS = {KERNELS_NAME, FASTEST, condition, excite, step, draw, normals, phasors, stream, multiply};
+const kernels_t KERNELS = {KERNELS_NAME, FASTEST, condition, excite, step, draw, normals, phasors, mix, weigh,
+                           stream, multiply};

@@ -33,6 +33,15 @@ typedef struct kernels {
     /* Sines and cosines of `count` angles in turns. */
     void (*phasors)(const double *turns, float *sines, float *cosines, int count);
 
+    /* `offset` and each of `corners` rows times its share: `out` (count). */
+    void (*mix)(const float *const *rows, const float *shares, int corners, float offset, float *out, int count);
+
+    /* Makes phasors `phasors` (sines and cosines, `padded` apart) as strong as `levels` (log2) and as pre-emphasis
+       would have them, and lets them grow to `goals` within `period` samples: writes the levels, bounded, what they
+       gain a sample, and to `rotation` the turn that does it, `turning` being the one at steady level. */
+    void (*weigh)(float *levels, const float *goals, float *steps, int period, float pre_emphasis,
+                  const float *turning, float *phasors, float *rotation, int count, int padded);
+
     /* Limits of this machine, for the benchmark: read so many bytes (whole lines; 64-byte aligned) once as fast as can
        be; do `rounds` rounds of multiply-adds between registers and return how many multiply-adds a round has. */
     float (*stream)(const char *memory, size_t bytes);

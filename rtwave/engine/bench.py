@@ -209,7 +209,9 @@ def cores() -> int:
 def _steady(model: "Preset | Weights") -> "Preset | Weights":
     """The model without its instrument's tables, so that no note dies away."""
     if isinstance(model, Weights):
-        return dataclasses.replace(model, instrument=Instrument.neutral(model.config.partials))
+        config = model.config
+        neutral = Instrument.neutral(config.partials, config.excitation == "weighted")
+        return dataclasses.replace(model, instrument=neutral)
     return dataclasses.replace(model, weights=_steady(model.weights))
 
 

@@ -49,7 +49,8 @@ CONTROLS = _table(
     ("knob3", "", 0.0, 1.0, 0.0, 18),
     ("knob4", "", 0.0, 1.0, 0.0, 19),
 )
-"""Every control by name. A preset may start temperature, gain_db and release elsewhere."""
+"""Every control by name. A preset may start temperature, gain_db, release and timbre elsewhere; of several timbres,
+timbre goes from the first to the last."""
 
 NOTE_CONTROLS = _table(
     ("bend", "semitones", -96.0, 96.0, 0.0),

@@ -27,13 +27,17 @@ class Panel:
         self.change_preset(playing, controllers)
 
     def change_preset(self, playing: Playing, controllers: Mapping[str, int]) -> None:
-        """Take a preset's own values and control map; what presets have no say in stays, and so does the mod wheel."""
+        """Take a preset's own values and control map; what presets have no say in stays.
+
+        So do temperature and timbre where a controller of their own, as the mod wheel is, has moved them.
+        """
         previous, self._playing = self._map, playing
         self._map = merge_control_maps(default_control_map(), controllers, self._style.controls)
         self._turned = {name: value for name, value in self._turned.items() if previous[name] == self._map.get(name)}
         self._values |= {name: getattr(playing, name) for name in CONTROLS if hasattr(playing, name)}
-        if self._direct("temperature") and "temperature" in self._turned:
-            self._values["temperature"] = self._swept("temperature", self._turned["temperature"])
+        for name in ("temperature", "timbre"):
+            if self._direct(name) and name in self._turned:
+                self._values[name] = self._swept(name, self._turned[name])
 
     def set(self, name: str, value: float) -> list[Control]:
         """Put a control to a value, clipped to its range."""
@@ -44,7 +48,7 @@ class Panel:
     def turn(self, controller: int, value: int) -> list[Control]:
         """A MIDI controller has come to `value` 0..127."""
         moved = []
-        for name in [name for name, mapped in self._map.items() if mapped == controller]:
+        for name in self.moved_by(controller):
             if self._direct(name) or self._reaches(name, value):
                 moved += self.set(name, self._swept(name, value))
             self._turned[name] = value
@@ -56,6 +60,10 @@ class Panel:
             self._turned.pop(name, None)
         start = self._start() | {"tune": self._style.tune_hz}
         return [command for name in names for command in self.set(name, start[name])]
+
+    def moved_by(self, controller: int) -> list[str]:
+        """The controls that a MIDI controller moves."""
+        return [name for name, mapped in self._map.items() if mapped == controller]
 
     def state(self) -> list[Control]:
         """What a fresh engine of this preset must be told to stand where this panel does."""

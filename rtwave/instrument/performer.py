@@ -185,7 +185,7 @@ class Performer:
         if self._zones.zone_of(channel):
             return [*touch, *self._set_timbre(channel, 0.0)]
         released = _let_go(self._pedals.lift())
-        return [*released, *touch, *self._panel.reset("damper", "expression", "temperature")]
+        return [*released, *touch, *self._panel.reset("damper", "expression", *self._panel.moved_by(midi.MOD_WHEEL))]
 
     def _set_parameter(self, channel: int, controller: int, value: int) -> list[Command]:
         parameters = self._parameters[channel]

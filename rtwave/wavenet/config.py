@@ -18,6 +18,9 @@ FEATURE_SIZES = {
     "knob2": 1,
     "knob3": 1,
     "knob4": 1,
+    "timbre": 16,
+    "pitch_fine": 24,
+    "age_fine": 8,
 }
 """Conditioning features a network can use, with the number of channels each takes."""
 
@@ -41,9 +44,10 @@ class WaveNetConfig(msgspec.Struct, metaclass=_Told, frozen=True, kw_only=True, 
     """Everything that fixes a network's arithmetic; see arXiv 1609.03499 for the names.
 
     `sample_rate` in Hz; `dilations` in samples, one a layer; `control_period` in samples; `conditioning` names
-    from FEATURE_SIZES, in the order in which their channels stand. With `leveling` "loudness" the network models the
-    sound at a steady level and the voice multiplies its loudness back in (features.level). A bad value raises
-    RtwaveError naming the field.
+    from FEATURE_SIZES, in the order in which their channels stand. With `excitation` "weighted" each partial is
+    as strong as the instrument's, with "partials" all are alike (features.weighted_excitation). With `leveling`
+    "loudness" the network models the sound at a steady level and the voice multiplies its loudness back in
+    (features.level). A bad value raises RtwaveError naming the field.
     """
 
     sample_rate: int = 16_000
@@ -56,7 +60,7 @@ class WaveNetConfig(msgspec.Struct, metaclass=_Told, frozen=True, kw_only=True, 
     residual_channels: int = 32
     skip_channels: int = 64
     head_channels: int = 128
-    excitation: Literal["partials", "none"] = "none"
+    excitation: Literal["weighted", "partials", "none"] = "none"
     partials: int = 40
     control_period: int = 32
     conditioning: tuple[str, ...] = ("pitch", "velocity", "loudness", "gate", "age", "release_age")
@@ -90,7 +94,7 @@ class WaveNetConfig(msgspec.Struct, metaclass=_Told, frozen=True, kw_only=True, 
         require(self.kernel_size in (2, 3), "kernel_size", "2 or 3")
         for field in ("residual_channels", "skip_channels", "head_channels"):
             require(whole(getattr(self, field), 1, 4096), field, "1 to 4096")
-        require(self.excitation in ("partials", "none"), "excitation", "'partials' or 'none'")
+        require(self.excitation in ("weighted", "partials", "none"), "excitation", "'weighted', 'partials' or 'none'")
         require(whole(self.partials, 1, 256), "partials", "1 to 256")
         require(whole(self.control_period, 1, 4096), "control_period", "1 to 4096 samples")
         require(
@@ -113,7 +117,7 @@ class WaveNetConfig(msgspec.Struct, metaclass=_Told, frozen=True, kw_only=True, 
     @property
     def excitation_channels(self) -> int:
         """Channels of the excitation e: sine and cosine of each partial, or none."""
-        return 2 * self.partials if self.excitation == "partials" else 0
+        return 0 if self.excitation == "none" else 2 * self.partials
 
     @property
     def outputs(self) -> int:

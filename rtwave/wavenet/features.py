@@ -20,13 +20,21 @@ STEADY_DB = -20.0
 NYQUIST_SHARE = 0.47
 """Partials above this share of the sample rate are masked."""
 
+WEIGHT, LARGEST_PARTIAL = 8.0, 0.5
+"""Factor of the weighted excitation: a levelled, pre-emphasised sound stands near 1/32; and what bounds a partial."""
+
+AGE_TAUS_S = (0.02, 0.1, 0.5)
+FINE_AGE_TAUS_S = (0.005, 0.02, 0.06, 0.2, 0.6, 2.0, 6.0)
+"""Time constants that an age is told by."""
+
 
 @dataclass
 class NoteState:
     """A note at T moments: every field an array (T,) or a scalar.
 
     `note` fractional MIDI; `velocity` 0..127; `loudness_db` RMS dBFS; `age_s` seconds since note-on, negative
-    before it; `release_age_s` seconds since note-off, negative before it; `knobs` four values 0..1.
+    before it; `release_age_s` seconds since note-off, negative before it; `knobs` four values 0..1; `timbre` place
+    among the instrument's timbres, 0..15.
     """
 
     note: np.ndarray
@@ -35,19 +43,24 @@ class NoteState:
     age_s: np.ndarray
     release_age_s: np.ndarray
     knobs: tuple[float, float, float, float] = field(default=(0.0, 0.0, 0.0, 0.0))
+    timbre: float | np.ndarray = 0.0
 
 
-def _ages(age_s: np.ndarray) -> list[np.ndarray]:
+def _pitch(note: np.ndarray, waves: int) -> list[np.ndarray]:
+    angle = np.pi * (note - 66.0) / 60.0
+    return [wave(j * angle) for j in range(1, waves + 1) for wave in (np.sin, np.cos)]
+
+
+def _ages(age_s: np.ndarray, taus_s: tuple[float, ...]) -> list[np.ndarray]:
     since = np.maximum(age_s, 0.0)
-    bases = [np.exp(-since / tau_s) for tau_s in (0.02, 0.1, 0.5)] + [np.log1p(10.0 * since)]
+    bases = [np.exp(-since / tau_s) for tau_s in taus_s] + [np.log1p(10.0 * since)]
     return [np.where(age_s >= 0.0, basis, 0.0) for basis in bases]
 
 
 def _feature(name: str, state: NoteState) -> list[np.ndarray]:
     match name:
         case "pitch":
-            angle = np.pi * (state.note - 66.0) / 60.0
-            return [wave(j * angle) for j in (1, 2, 3, 4) for wave in (np.sin, np.cos)]
+            return _pitch(state.note, 4)
         case "velocity":
             return [state.velocity / 127.0]
         case "loudness":
@@ -55,9 +68,15 @@ def _feature(name: str, state: NoteState) -> list[np.ndarray]:
         case "gate":
             return [np.where(state.release_age_s < 0.0, 1.0, 0.0)]
         case "age":
-            return _ages(state.age_s)
+            return _ages(state.age_s, AGE_TAUS_S)
         case "release_age":
-            return _ages(state.release_age_s)
+            return _ages(state.release_age_s, AGE_TAUS_S)
+        case "timbre":
+            return [np.maximum(0.0, 1.0 - np.abs(state.timbre - place)) for place in range(FEATURE_SIZES["timbre"])]
+        case "pitch_fine":
+            return _pitch(state.note, 12)
+        case "age_fine":
+            return _ages(state.age_s, FINE_AGE_TAUS_S)
         case _:
             return [state.knobs[int(name.removeprefix("knob")) - 1]]
 
@@ -95,3 +114,20 @@ def partial_frequencies(f0: float, stiffness: float, partials: int) -> np.ndarra
 def excitation(phases: np.ndarray, audible: np.ndarray) -> np.ndarray:
     """e, float32 (2K, T): sines then cosines of `phases` (K, T) in radians, 0 where `audible` (K, T) is false."""
     return np.concatenate([np.sin(phases) * audible, np.cos(phases) * audible]).astype(np.float32, copy=False)
+
+
+def emphasis(turns: np.ndarray, pre_emphasis: float) -> np.ndarray:
+    """What pre-emphasis makes of a wave of `turns` cycles a sample: a complex factor, same shape."""
+    return 1.0 - pre_emphasis * np.exp(-2j * np.pi * np.asarray(turns, np.float64))
+
+
+def weighted_excitation(
+    phases: np.ndarray, levels: np.ndarray, turns: np.ndarray, pre_emphasis: float, audible: np.ndarray
+) -> np.ndarray:
+    """e, float32 (2K, T), of partials as strong as the instrument's: what the network is to predict, WEIGHT-fold.
+
+    phases (K, T) radians; levels (K, T) amplitudes of the levelled sound; turns (K, T) or (K, 1) cycles a sample;
+    audible (K, T).
+    """
+    phasors = np.exp(1j * phases) * emphasis(turns, pre_emphasis) * np.minimum(levels, LARGEST_PARTIAL) * WEIGHT
+    return np.concatenate([phasors.imag * audible, phasors.real * audible]).astype(np.float32)

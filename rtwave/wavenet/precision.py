@@ -31,6 +31,9 @@ GATED_STEP = 1.0 / ACTIVATION_MAX
 MIN_RANGE, MAX_RANGE = 1e-6, 1e30
 """Bounds of a range: that of an activation which is never anything but 0, and what float32 can still double."""
 
+BLOCK = 64
+"""Rows that `activation_ranges` multiplies at a time."""
+
 
 def check_precision(precision: str) -> str:
     """Return `precision` if it is one, else raise RtwaveError."""
@@ -125,18 +128,28 @@ def activation_ranges(
     else:
         h = tensors["input.weight"][np.asarray(samples, np.int64)]
     if config.excitation_channels and excitation is not None:
-        h = h + np.float32(excitation).T @ tensors["excitation.weight"].T
+        h = h + _product(np.float32(excitation).T, tensors["excitation.weight"])
     seen, skip = [], np.float32(0.0)
     for layer in range(len(config.dilations)):
         seen.append(h)
         y = _gate(weights, layer, h, conditioning)
-        skip = skip + y @ tensors[f"layers.{layer}.skip.weight"].T
+        skip = skip + _product(y, tensors[f"layers.{layer}.skip.weight"])
         if f"layers.{layer}.residual.weight" in tensors:
-            h = h + y @ tensors[f"layers.{layer}.residual.weight"].T + tensors[f"layers.{layer}.residual.bias"]
+            h = h + _product(y, tensors[f"layers.{layer}.residual.weight"]) + tensors[f"layers.{layer}.residual.bias"]
     skip = np.maximum(skip, 0.0)
-    hidden = np.maximum(skip @ tensors["head.hidden.weight"].T + tensors["head.hidden.bias"], 0.0)
+    hidden = np.maximum(_product(skip, tensors["head.hidden.weight"]) + tensors["head.hidden.bias"], 0.0)
     largest = [np.abs(activation).max(initial=MIN_RANGE) for activation in (*seen, skip, hidden)]
     return np.array(largest, np.float32)
+
+
+def _product(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """x (T, columns) times the transpose of weight (rows, columns), in blocks so small that BLAS takes one thread.
+
+    Several would wait for each other at every product: on a busy machine that takes ten times as long.
+    """
+    whole = len(x) // BLOCK * BLOCK
+    blocks = np.ascontiguousarray(x[:whole]).reshape(-1, BLOCK, x.shape[1]) @ np.ascontiguousarray(weight.T)
+    return np.concatenate([blocks.reshape(whole, len(weight)), x[whole:] @ weight.T])
 
 
 def _gate(weights: "Weights", layer: int, h: np.ndarray, conditioning: np.ndarray) -> np.ndarray:
@@ -144,9 +157,9 @@ def _gate(weights: "Weights", layer: int, h: np.ndarray, conditioning: np.ndarra
     config, tensors, prefix = weights.config, weights.tensors, f"layers.{layer}."
     z = np.tile(tensors[prefix + "gate.bias"], (len(h), 1))
     if config.conditioning_channels:
-        z += np.float32(conditioning).T @ tensors[prefix + "conditioning.weight"].T
+        z += _product(np.float32(conditioning).T, tensors[prefix + "conditioning.weight"])
     for tap in range(config.kernel_size):
         delay = (config.kernel_size - 1 - tap) * config.dilations[layer]
-        z[delay:] += h[: max(len(h) - delay, 0)] @ tensors[prefix + "gate.weight"][..., tap].T
+        z[delay:] += _product(h[: max(len(h) - delay, 0)], tensors[prefix + "gate.weight"][..., tap])
     f, g = np.split(z, 2, axis=1)
     return np.tanh(f) * (0.5 + 0.5 * np.tanh(0.5 * g))

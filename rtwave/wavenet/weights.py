@@ -13,6 +13,8 @@ from .instrument import Instrument
 from .precision import MAX_RANGE, MIN_RANGE
 
 FORMAT = "rtwave-weights-1"
+HALVES = ("partial_db",)
+"""Tables that are kept as float16: a sixteenth of a dB is enough, and they would be larger than their network."""
 
 
 def tensor_shapes(config: WaveNetConfig) -> dict[str, tuple[int, ...]]:
@@ -62,7 +64,7 @@ class Weights:
 
     def __post_init__(self) -> None:
         if self.instrument is None:
-            self.instrument = Instrument.neutral(self.config.partials)
+            self.instrument = Instrument.neutral(self.config.partials, self.config.excitation == "weighted")
         self._check()
 
     def _check(self) -> None:
@@ -83,7 +85,7 @@ class Weights:
             self.tensors[name] = np.ascontiguousarray(tensor, np.float32)
         if self.ranges is not None:
             self._check_ranges()
-        self.instrument.check(self.config.partials, self.where)
+        self.instrument.check(self.config.partials, self.where, self.config.excitation == "weighted")
 
     def _check_ranges(self) -> None:
         shape = (len(self.config.dilations) + 2,)
@@ -141,6 +143,7 @@ class Weights:
             raise RtwaveError(f"{path}: {error}") from None
         prefix = "instrument."
         tables = {name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}
+        tables |= {name: tables[name].astype(np.float32) for name in HALVES if name in tables}
         try:
             instrument = Instrument(**tables) if tables else None
         except TypeError as error:
@@ -152,7 +155,11 @@ class Weights:
     def save(self, path: str | Path) -> None:
         """Write the file whole or, with RtwaveError, not at all (a temporary beside it, then renamed)."""
         path = Path(path)
-        tables = {f"instrument.{name}": table for name, table in self.instrument.arrays().items()}
+        tables = {
+            f"instrument.{name}": table.astype(np.float16) if name in HALVES else table
+            for name, table in self.instrument.arrays().items()
+            if table.size
+        }
         measured = {} if self.ranges is None else {"ranges": self.ranges}
         arrays = {name: np.ascontiguousarray(array) for name, array in (self.tensors | tables | measured).items()}
         temporary = path.with_suffix(".partial")

@@ -49,7 +49,7 @@ static wavenet_t *network(bool planted)
         kernels.step = step_and_allocate;
     wavenet_config_t config = {.sample_rate = 16000, .gaussian = true, .layers = LAYERS, .kernel_size = 2,
                                .dilations = {1, 2, 4}, .residual_channels = R, .skip_channels = S, .head_channels = H,
-                               .partials = K, .control_period = 32, .conditioning_channels = 8, .feature_count = 1,
+                               .partials = K, .weighted = true, .control_period = 32, .conditioning_channels = 8, .feature_count = 1,
                                .outputs = 2};
     wavenet_tensors_t tensors = {.input_weight = noise, .input_bias = noise, .excitation_weight = noise,
                                  .head_hidden_weight = noise, .head_hidden_bias = noise, .head_output_weight = noise,
@@ -68,8 +68,15 @@ int main(int count, char **arguments)
     renderer = pthread_self();
     for (int i = 0; i < 4096; i++)
         noise[i] = (float)(i * 2654435761u % 1000) / 5000.0f - 0.1f;
-    static float one[] = {1.0f}, ages_s[] = {0.0f, 1.0f}, envelope_db[] = {-20.0f, -40.0f};
-    instrument_t instrument = {1, 1, 2, one, one, ages_s, envelope_db, noise, noise + 8, noise + 8, noise, noise};
+    static float one[] = {1.0f}, ages_s[] = {0.0f, 1.0f}, envelope_db[] = {-20.0f, -40.0f, -30.0f, -50.0f};
+    static float partial_db[2 * 2 * K] = {-20.0f, -30.0f, -120.0f, -30.0f, -20.0f, -120.0f};
+    instrument_t instrument = {.timbres = 2, .keys = 1, .velocities = 1, .ages = 2, .envelope_keys = one,
+                               .envelope_velocities = one, .envelope_ages_s = ages_s, .envelope_db = envelope_db,
+                               .cents = noise, .stiffness = noise + 8, .release_s = noise + 8, .onset_phases = noise,
+                               .temperature = noise, .onset_temperature = noise, .timbre = noise, .longest_age_s = noise,
+                               .partial_axes = {.key_count = 1, .velocity_count = 1, .age_count = 2, .keys = one,
+                                                .velocities = one, .ages_s = ages_s},
+                               .partial_db = partial_db};
     control_range_t controls[CONTROLS];
     for (int i = 0; i < CONTROLS; i++)
         controls[i] = (control_range_t){0.0f, 1000.0f, 1.0f};
@@ -78,7 +85,7 @@ int main(int count, char **arguments)
     for (int turn = 0; turn < 200; turn++) {
         command_t commands[] = {
             {-1, 1, COMMAND_NOTE_ON, 0, turn % 128, 100, 0, 0.0f},
-            {turn * FRAMES + 5, 2, COMMAND_CONTROL, 0, 0, 0, turn % CONTROLS, 1.0f},
+            {turn * FRAMES + 5, 2, COMMAND_CONTROL, 0, 0, 0, turn % CONTROLS, 0.4f + 0.1f * (turn % 7)},
             {turn * FRAMES + 9, 3, turn % (COMMAND_LIMIT + 1), 0, turn % 128, 90, 0, 1.5f},
         };
         engine_push(engine, commands, 3);

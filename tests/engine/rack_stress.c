@@ -28,7 +28,10 @@ static wavenet_t *network(void)
 static engine_t *engine(const wavenet_t *network)
 {
     static float one[] = {1.0f}, ages_s[] = {0.0f, 1.0f}, envelope_db[] = {-20.0f, -40.0f};
-    instrument_t instrument = {1, 1, 2, one, one, ages_s, envelope_db, noise, noise, noise, noise, noise};
+    instrument_t instrument = {.timbres = 1, .keys = 1, .velocities = 1, .ages = 2, .envelope_keys = one,
+                               .envelope_velocities = one, .envelope_ages_s = ages_s, .envelope_db = envelope_db,
+                               .cents = noise, .stiffness = noise, .release_s = noise, .onset_phases = noise,
+                               .temperature = noise, .onset_temperature = noise, .timbre = noise, .longest_age_s = noise};
     control_range_t controls[CONTROLS];
     for (int i = 0; i < CONTROLS; i++)
         controls[i] = (control_range_t){0.0f, 1000.0f, 1.0f};

@@ -7,20 +7,25 @@ import numpy as np
 from rtwave.wavenet.codec import class_values
 from rtwave.wavenet.config import LOG_SCALE_MAX, LOG_SCALE_MIN
 from rtwave.wavenet.features import (
+    LARGEST_PARTIAL,
     LOUDNESS_FLOOR_DB,
     NYQUIST_SHARE,
+    STEADY_DB,
     NoteState,
     conditioning,
     excitation,
     level,
     note_frequency,
     partial_frequencies,
+    weighted_excitation,
 )
 from rtwave.wavenet.reference import ReferenceWaveNet
 from rtwave.wavenet.weights import Weights
 
 LOWEST_HZ = 10.0
 GLIDE_S = 0.005
+MUTED_DB = -100.0
+ATTACK_S, ATTACK_FROM = 0.06, 0.1
 
 
 def philox(key: int, low: int, high: int) -> list[int]:
@@ -46,7 +51,7 @@ class SlowVoice:
 
     def __init__(self, weights: Weights, note: int, velocity: int, *, temperature: float = 0.0, seed: int = 0) -> None:
         self.weights, self.config, self.network = weights, weights.config, ReferenceWaveNet(weights)
-        self.note, self.velocity, self.temperature, self.seed = note, velocity, temperature, seed
+        self.note, self.velocity, self.asked, self.seed = note, velocity, temperature, seed
         self.released, self.age, self.last, self.centred = None, 0, 0.0, 0.0
         self.bend, self.bent_from, self.bent_at = 0.0, 0.0, 0
         self.centring = math.exp(-2.0 * math.pi * LOWEST_HZ / weights.config.sample_rate)
@@ -94,7 +99,42 @@ class SlowVoice:
         if self.age == 0:
             self.db = self._loudness_db(0)
         self.db_step = (self._loudness_db(self.age + config.control_period) - self.db) / config.control_period
+        if config.excitation == "weighted":
+            if self.age == 0:
+                self.strengths_db = self._strengths_db(0)
+            goals_db = self._strengths_db(self.age + config.control_period)
+            self.strength_steps_db = (goals_db - self.strengths_db) / config.control_period
+        self.temperature = self._temperature(age_s)
         self.left = config.control_period
+
+    def _strengths_db(self, age: int) -> np.ndarray:
+        """Amplitudes (K,) of the partials, dB: of a network that is not levelled, as loud as the note."""
+        tables = self.weights.instrument
+        places = (self.note, self.velocity, age / self.config.sample_rate)
+        levels_db = tables.partial_db.astype(np.float64)
+        for place, axis in zip(
+            places, (tables.partial_keys, tables.partial_velocities, tables.partial_ages_s), strict=True
+        ):
+            where = float(np.interp(place, axis, np.arange(len(axis))))
+            low, high = math.floor(where), math.ceil(where)
+            levels_db = levels_db[low] + (where - low) * (levels_db[high] - levels_db[low])
+        own_db = 0.0 if self.config.leveling == "loudness" else self._loudness_db(age) - STEADY_DB
+        return np.clip(levels_db + own_db, MUTED_DB, 20.0 * math.log10(LARGEST_PARTIAL))
+
+    def _excitation(self) -> np.ndarray:
+        """e (2K,) of this sample; what is muted now and when this period ends is 0."""
+        phases, audible = self.phases[:, None], self.audible[:, None]
+        if self.config.excitation != "weighted":
+            return excitation(phases, audible)[:, 0]
+        there = (self.strengths_db > MUTED_DB) | (self.strength_steps_db != 0.0)
+        turns = self.turns[:, None] / (2.0 * np.pi)
+        levels = 10.0 ** (self.strengths_db / 20.0) * there
+        return weighted_excitation(phases, levels[:, None], turns, self.config.pre_emphasis, audible)[:, 0]
+
+    def _temperature(self, age_s: float) -> float:
+        tables = self.weights.instrument
+        onset = tables.onset_temperature[self.note] * math.exp(-age_s / ATTACK_S) * min(self.asked / ATTACK_FROM, 1.0)
+        return max(self.asked + tables.temperature[self.note] + onset, 0.0)
 
     def _bend_now(self) -> float:
         left = math.exp(-(self.age - self.bent_at) / (GLIDE_S * self.config.sample_rate))
@@ -116,8 +156,7 @@ class SlowVoice:
     def _sample(self) -> float:
         if self.left == 0:
             self._begin_period()
-        e = excitation(self.phases[:, None], self.audible[:, None])[:, 0]
-        out = self.network.step(self.fed, self.c, e if self.config.excitation_channels else None)
+        out = self.network.step(self.fed, self.c, self._excitation() if self.config.excitation_channels else None)
         if self.config.output == "gaussian":
             self.fed = out[0]
             if self.temperature:
@@ -135,4 +174,6 @@ class SlowVoice:
         self.left -= 1
         heard = self.centred * level(self.db) if self.config.leveling == "loudness" else self.centred
         self.db += self.db_step
+        if self.config.excitation == "weighted":
+            self.strengths_db = self.strengths_db + self.strength_steps_db
         return heard

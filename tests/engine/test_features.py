@@ -10,14 +10,18 @@ from rtwave.wavenet.features import NoteState, conditioning, level, note_frequen
 
 notes = st.floats(-10.0, 140.0)
 ages = st.one_of(st.just(-1.0), st.just(0.0), st.floats(0.0, 100.0))
+timbres = st.floats(0.0, 15.0)
 knobs = st.tuples(*[st.floats(0.0, 1.0, width=32)] * 4)
 
 
-@given(notes, st.integers(0, 127), st.floats(-200.0, 50.0), ages, ages, knobs, st.permutations(list(FEATURE_SIZES)))
-def test_conditioning_is_that_of_python(note, velocity, loudness_db, age_s, release_age_s, knobs, names):
+names = st.permutations(list(FEATURE_SIZES))
+
+
+@given(notes, st.integers(0, 127), st.floats(-200.0, 50.0), ages, ages, knobs, timbres, names)
+def test_conditioning_is_that_of_python(note, velocity, loudness_db, age_s, release_age_s, knobs, timbre, names):
     config = WaveNetConfig(conditioning=tuple(names))
-    expected = conditioning(config, NoteState(note, velocity, loudness_db, age_s, release_age_s, knobs))
-    found = _engine.conditioning(names, note, velocity, loudness_db, age_s, release_age_s, knobs)
+    expected = conditioning(config, NoteState(note, velocity, loudness_db, age_s, release_age_s, knobs, timbre))
+    found = _engine.conditioning(names, note, velocity, loudness_db, age_s, release_age_s, knobs, timbre)
     np.testing.assert_allclose(found, expected[:, 0], rtol=1e-6, atol=1e-7)
 
 

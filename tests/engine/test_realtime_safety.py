@@ -10,7 +10,10 @@ import pytest
 from ..sanitizer import run_under_thread_sanitizer
 
 EXTENSIONS = Path(__file__).parents[2] / "extensions"
-ROOMS = ("engine", "ensemble", "workers", "voice", "wavenet", "state", "matrix", "kernels/kernels", "kernels/portable")
+ROOMS = (
+    *("engine", "ensemble", "workers", "voice", "partials", "wavenet", "state", "matrix"),
+    *("kernels/kernels", "kernels/portable"),
+)
 SOURCES = [f"{room}.c" for room in ROOMS]
 AVX2, AVX512 = ["-mavx2", "-mfma"], ["-mfma", *(f"-mavx512{part}" for part in ("f", "dq", "bw", "vl"))]
 KERNELS = {

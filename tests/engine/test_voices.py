@@ -13,7 +13,7 @@ from .slow_voice import SlowVoice
 KNEE = 0.8
 
 
-def instrument(partials=3):
+def instrument(partials=3, weighted=False):
     """Tables in which everything matters: two keys, two velocities, stretch, stiffness, phases."""
     generator = np.random.default_rng(3)
     tables = Instrument.neutral(partials)
@@ -25,6 +25,12 @@ def instrument(partials=3):
     tables.cents = generator.uniform(-20.0, 20.0, 128).astype(np.float32)
     tables.stiffness = generator.uniform(0.0, 1e-3, 128).astype(np.float32)
     tables.onset_phases = generator.uniform(-3.0, 3.0, (128, partials)).astype(np.float32)
+    if weighted:
+        tables.partial_keys = np.array([50.0, 70.0], np.float32)
+        tables.partial_velocities = np.array([10.0, 80.0, 120.0], np.float32)
+        tables.partial_ages_s = np.array([0.0, 0.003, 0.011, 0.02], np.float32)
+        tables.partial_db = generator.uniform(-30.0, 0.0, (2, 3, 4, partials)).astype(np.float32)
+        tables.partial_db[:, :, 1:3, 1] = -120.0  # its second partial dies and comes back
     return tables
 
 
@@ -36,11 +42,13 @@ def instrument(partials=3):
         {"output": "gaussian", "excitation": "none"},
         {"output": "mulaw", "quantization_channels": 65},
         {"output": "gaussian", "leveling": "loudness", "pre_emphasis": 0.5, "conditioning": ("pitch", "age")},
+        {"excitation": "weighted", "pre_emphasis": 0.85, "leveling": "loudness"},
+        {"excitation": "weighted", "control_period": 7, "kernel_size": 3},
     ],
-    ids=["gaussian", "pre-emphasis", "no-excitation", "mulaw", "levelled"],
+    ids=["gaussian", "pre-emphasis", "no-excitation", "mulaw", "levelled", "weighted", "weighted, not levelled"],
 )
 def test_a_free_running_note_is_that_of_a_slow_voice(fields):
-    weights = quiet_network(instrument=instrument(), **fields)
+    weights = quiet_network(instrument=instrument(weighted=fields.get("excitation") == "weighted"), **fields)
     engine, slow = Engine(weights), SlowVoice(weights, 59, 77)
     engine.control("temperature", 0.0)
     engine.note_on(59, 77, at=5)
@@ -81,6 +89,31 @@ def test_the_temperature_table_adds_to_the_player_s_and_never_goes_below_zero():
     for either in (warm, cool):
         either.note_on(60, 90)
     np.testing.assert_array_equal(warm.render(200), cool.render(200))
+
+
+@pytest.mark.parametrize("asked", [0.04, 0.7])
+def test_an_attack_is_drawn_wider_than_the_tone_that_follows(asked):
+    weights = quiet_network(instrument=instrument())
+    weights.instrument.temperature[50], weights.instrument.onset_temperature[50] = -0.02, 1.5
+    engine, slow = Engine(weights, seed=8), SlowVoice(weights, 50, 64, temperature=asked, seed=8)
+    engine.control("temperature", asked)
+    engine.note_on(50, 64)
+    np.testing.assert_allclose(engine.render(600), slow.render(600), atol=2e-4)
+
+
+def test_where_the_player_asks_for_no_randomness_an_attack_has_none():
+    weights = quiet_network()
+    weights.instrument.onset_temperature[60] = 0.8
+    engine, clean, wide = Engine(weights), Engine(quiet_network()), Engine(weights)
+    engine.control("temperature", 0.0)
+    clean.control("temperature", 0.0)
+    wide.control("temperature", 0.1)
+    for each in (engine, clean, wide):
+        each.note_on(60, 90)
+    steady = clean.render(8000)
+    np.testing.assert_array_equal(engine.render(8000), steady)
+    apart = np.abs(wide.render(8000) - steady)
+    assert apart[:500].mean() > 3.0 * apart[-500:].mean() > 0.0
 
 
 def test_partials_above_the_limit_are_masked():

@@ -82,6 +82,26 @@ def test_mod_wheel_keeps_its_place_in_a_new_presets_range():
     assert desk.state() == [Control("temperature", 0.7)]
 
 
+def test_preset_says_where_its_timbre_starts_and_a_mod_wheel_at_rest_takes_it_from_there():
+    desk = panel()
+    desk.change_preset(Playing(timbre=0.0), {"timbre": 1})
+    assert desk.state() == []
+    assert desk.turn(1, 1) == [Control("timbre", 0.5 / 64)]
+    assert turned(desk, 1, 127) == [1.0]
+    assert turned(desk, 74, 127) == []
+    assert desk.moved_by(1) == ["timbre"]
+    assert panel().moved_by(1) == ["temperature"]
+    desk.change_preset(SECOND, {})
+    assert desk.state() == []
+
+
+def test_timbre_s_own_controller_keeps_its_place_in_a_new_preset():
+    desk = panel()
+    turned(desk, 74, 127)
+    desk.change_preset(Playing(timbre=0.0), {})
+    assert desk.state() == [Control("timbre", 1.0)]
+
+
 def test_wheel_never_touched_leaves_a_new_preset_its_temperature():
     desk = panel()
     desk.change_preset(SECOND, {})

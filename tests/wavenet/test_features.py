@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtwave.wavenet.config import FEATURE_SIZES, WaveNetConfig
-from rtwave.wavenet.features import NoteState, conditioning, excitation, note_frequency, partial_frequencies
+from rtwave.wavenet.features import (
+    LARGEST_PARTIAL,
+    WEIGHT,
+    NoteState,
+    conditioning,
+    excitation,
+    note_frequency,
+    partial_frequencies,
+    weighted_excitation,
+)
 
 EVERYTHING = WaveNetConfig(conditioning=tuple(FEATURE_SIZES))
 
@@ -39,6 +48,21 @@ def test_features_follow_the_design():
     assert [row(f"knob{n}", features)[0] for n in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.3, 0.4])
 
 
+def test_timbre_is_told_by_the_two_nearest_places():
+    between = row("timbre", conditioning(EVERYTHING, state(timbre=2.25)))
+    assert between.tolist() == [0.0, 0.0, 0.75, 0.25] + [0.0] * 12
+    assert row("timbre", conditioning(EVERYTHING, state(timbre=np.array([15.0]))))[15] == 1.0
+
+
+def test_fine_features_tell_the_same_in_more_detail():
+    features = conditioning(EVERYTHING, state(note=72.0))
+    np.testing.assert_array_equal(row("pitch_fine", features)[:8], row("pitch", features))
+    np.testing.assert_allclose(row("pitch_fine", features)[22:], [np.sin(1.2 * np.pi), np.cos(1.2 * np.pi)], rtol=1e-5)
+    taus_s = np.array([0.005, 0.02, 0.06, 0.2, 0.6, 2.0, 6.0])
+    np.testing.assert_allclose(row("age_fine", features)[:7], np.exp(-0.5 / taus_s), rtol=1e-5, atol=1e-9)
+    assert row("age_fine", features)[7] == pytest.approx(np.log(6.0))
+
+
 def test_note_off_closes_the_gate_and_starts_the_release_age():
     features = conditioning(EVERYTHING, state(release_age_s=np.array([0.0])))
     assert row("gate", features) == 0.0
@@ -71,3 +95,19 @@ def test_frequencies_are_a_stretched_harmonic_series_from_an_exact_fundamental()
 def test_excitation_is_sines_then_cosines_and_zero_where_masked():
     result = excitation(np.array([[0.0, np.pi / 2], [0.0, np.pi / 2]]), np.array([[True, True], [False, False]]))
     np.testing.assert_allclose(result, [[0, 1], [0, 0], [1, 0], [0, 0]], atol=1e-7)
+
+
+def test_a_weighted_partial_is_what_pre_emphasis_makes_of_it():
+    time, turns, amplitude = np.arange(4000), 0.021, 0.2
+    sound = amplitude * np.cos(2 * np.pi * turns * time + 0.3)
+    emphasized = sound[1:] - 0.85 * sound[:-1]
+    phases = (2 * np.pi * turns * time + 0.3)[None, 1:]
+    e = weighted_excitation(phases, np.array([[amplitude]]), np.array([[turns]]), 0.85, np.ones_like(phases, bool))
+    np.testing.assert_allclose(e[1], WEIGHT * emphasized, atol=1e-6)
+
+
+def test_a_weighted_partial_is_bounded_and_masked():
+    audible = np.array([[True, False]])
+    e = weighted_excitation(np.zeros((1, 2)), np.array([[9.0, 9.0]]), np.array([[0.25]]), 0.0, audible)
+    assert e[:, 1].tolist() == [0.0, 0.0]
+    assert e[1, 0] == WEIGHT * LARGEST_PARTIAL
