@@ -5,7 +5,7 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
-NATIVE := setup.py pyproject.toml $(wildcard extensions/*.h extensions/*.pyx extensions/kernels/*) \
+NATIVE := setup.py pyproject.toml $(wildcard extensions/*.h extensions/*.pyx extensions/kernels/* extensions/learning/*) \
           $(filter-out extensions/_%,$(wildcard extensions/*.c))
 NATIVE_AUDIO := $(patsubst %,tests/audio/test_%.py,native_stream outlet timeline ring resampler governor)
 PACKAGE := $(NATIVE) $(shell find rtwave -name '*.py') $(shell find presets -type f)
@@ -34,6 +34,7 @@ lint: .venv/tests
 
 .venv/tests: .venv/bin/python $(NATIVE)
 	@sh tools/system_packages.sh portaudio jack
+	@sh tools/system_packages.sh fluidsynth || echo "without fluidsynth: tests of SoundFonts are skipped"
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet -e ".[train,test]"
 	@touch $@ .venv/player
@@ -47,7 +48,7 @@ sanitize: .venv/tests
 	cd build/sanitized && RTWAVE_SANITIZERS=address,undefined $(CURDIR)/$(BIN)/python setup.py -q build_ext --inplace
 	cd build/sanitized && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
 		$(CURDIR)/$(BIN)/python -m pytest -q --capture=sys -p no:cacheprovider tests/engine $(NATIVE_AUDIO) \
-		--ignore tests/engine/test_realtime_safety.py \
+		tests/training/test_segments.py --ignore tests/engine/test_realtime_safety.py \
 		-k "not sanitizer and not race and not ten_minutes and not be_locked and not is_locked"
 
 clean:

@@ -32,6 +32,7 @@ ENGINE = (
     "ensemble",
     "workers",
     "voice",
+    "partials",
     "wavenet",
     "state",
     "matrix",
@@ -39,17 +40,22 @@ ENGINE = (
     "resampler",
     "rack",
 )
+LEARNING_FLAGS = {
+    "avx2": AVX2_FLAGS,
+    "avx512": AVX512_FLAGS,
+    "avx512_amx": [*AVX512_FLAGS, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
+}
 KERNELS = ("portable", *X86_FLAGS, "neon", *ARM_FLAGS)
 """Every kernel file is always compiled; one that is not for the target's processor comes out empty."""
 
 
-def kernel_flags(name: str) -> list[str]:
+def kernel_flags(name: str, x86_flags: dict[str, list[str]]) -> list[str]:
     """Flags of one kernel file, for the processors that have them."""
     platform = sysconfig.get_platform()
     if platform.startswith("macosx"):  # one object may hold two processors' code there
-        sides = (("-Xarch_x86_64", X86_FLAGS), ("-Xarch_arm64", ARM_FLAGS))
+        sides = (("-Xarch_x86_64", x86_flags), ("-Xarch_arm64", ARM_FLAGS))
         return [word for side, flags in sides for flag in flags.get(name, []) for word in (side, flag)]
-    flags = X86_FLAGS if platform.endswith(("x86_64", "amd64")) else ARM_FLAGS
+    flags = x86_flags if platform.endswith(("x86_64", "amd64")) else ARM_FLAGS
     return flags.get(name, []) if platform.endswith(("x86_64", "amd64", "aarch64", "arm64")) else []
 
 
@@ -63,15 +69,22 @@ class BuildExtension(build_ext):
 
     def build_extension(self, extension: Extension) -> None:
         if extension.name == "rtwave._engine":
-            extension.extra_objects = [path for name in KERNELS for path in self.build_kernel(name)]
+            extension.extra_objects = self.build_kernels("kernels", KERNELS, X86_FLAGS)
+        if extension.name == "rtwave._stack":
+            extension.extra_objects = self.build_kernels("learning", ("portable", *LEARNING_FLAGS), LEARNING_FLAGS)
         super().build_extension(extension)
 
-    def build_kernel(self, name: str) -> list[str]:
+    def build_kernels(self, folder: str, names: tuple[str, ...], x86_flags: dict[str, list[str]]) -> list[str]:
+        return [
+            path for name in names for path in self.build_kernel(f"{folder}/{name}.c", kernel_flags(name, x86_flags))
+        ]
+
+    def build_kernel(self, source: str, flags: list[str]) -> list[str]:
         return self.compiler.compile(
-            [f"{HERE}/kernels/{name}.c"],
+            [f"{HERE}/{source}"],
             output_dir=self.build_temp,
             include_dirs=[HERE],
-            extra_postargs=COMMON_FLAGS + kernel_flags(name),
+            extra_postargs=COMMON_FLAGS + flags,
             depends=[str(path) for path in Path(HERE).glob("**/*.h")],
         )
 
@@ -81,7 +94,11 @@ def extension(name: str, *sources: str) -> Extension:
         f"rtwave.{name}",
         [f"{HERE}/{name}.pyx", *(f"{HERE}/{source}" for source in sources)],
         include_dirs=[HERE],
-        depends=[str(path) for pattern in ("*.px[yi]", "**/*.h", "kernels/*.c") for path in Path(HERE).glob(pattern)],
+        depends=[
+            str(path)
+            for pattern in ("*.px[yi]", "**/*.h", "kernels/*.c", "learning/*.c")
+            for path in Path(HERE).glob(pattern)
+        ],
         extra_compile_args=COMMON_FLAGS,
         extra_link_args=[f"-fsanitize={SANITIZERS}"] if SANITIZERS else [],
         libraries=[] if sys.platform == "win32" else ["m"],
@@ -101,8 +118,10 @@ setup(
     ext_modules=cythonize(
         [
             extension("_engine", *(f"{name}.c" for name in ENGINE)),
+            extension("_stack", "learning/stack.c", "learning/learners.c", "workers.c"),
             extension("_stream", "stream.c", "governor.c", "resampler.c"),
             extension("_outlet", "outlet.c", "overrun.c"),
+            extension("_segments", "learning/segments.c"),
             *([extension("_jack_midi", "jack_midi.c")] if sys.platform == "linux" else []),
         ],
         language_level=3,

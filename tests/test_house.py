@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,14 @@ ALLOWED = {
     "presets": {"errors", "wavenet", "engine"},
     "audio": {"errors", "quiet", "engine", "_stream", "_outlet"},
     "instrument": {"errors", "quiet", "engine", "presets", "_jack_midi"},
-    "training": {"errors", "wavenet", "engine", "presets"},
+    "training": {"errors", "wavenet", "engine", "presets", "_segments", "_stack"},
     "cli": {"errors", "wavenet", "engine", "presets", "audio", "instrument", "training"},
     "__main__": {"cli"},
     "__init__": {"errors"},
 }
 """What each room may import of rtwave; for annotations alone (TYPE_CHECKING) any room may."""
 
-TRAINING_LIBRARIES = {"torch", "scipy", "librosa", "soxr"}
+TRAINING_LIBRARIES = {"torch", "scipy", "librosa", "soxr", "matplotlib", "tensorboard"}
 PLAYING_LIBRARIES = {"sounddevice", "rtmidi", "mido"}
 
 
@@ -88,9 +89,15 @@ def modules_after(code):
 
 PLAYING = "import rtwave, rtwave.presets, rtwave.cli.play, rtwave.cli.render, rtwave.instrument.render"
 LEARNING = (
-    "import rtwave.training.trainer, rtwave.training.prepare, rtwave.training.evaluate, "
+    "import rtwave.training.trainer, rtwave.training.prepare, rtwave.training.evaluate, rtwave.training.judge.page, "
     "rtwave.cli.train, rtwave.cli.prepare, rtwave.cli.export, rtwave.cli.evaluate"
 )
+
+
+def test_every_room_is_installed():
+    described = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    rooms = {file.parent.relative_to(PACKAGE.parent).as_posix() for file in PACKAGE.rglob("*.py")}
+    assert {room.replace("/", ".") for room in rooms} == set(described["tool"]["setuptools"]["packages"])
 
 
 def test_playing_never_imports_what_training_needs():

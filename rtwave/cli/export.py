@@ -14,45 +14,73 @@ def export(
     description: Annotated[str | None, typer.Option(help="One line about the sound.")] = None,
     license_: Annotated[str | None, typer.Option("--license", help="Licence of the training audio.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the training audio comes from.")] = None,
-    temperature: Annotated[float, typer.Option(min=0.01, max=2.0, help="Temperature it is played at.")] = 0.3,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=2.0, help="Temperature it is played at.  [default: 0.3, drums and textures 1]"),
+    ] = None,
     gain_db: Annotated[float, typer.Option(help="Gain it is played at; the default leaves room for chords.")] = -6.0,
     polyphony: Annotated[int, typer.Option(min=1, max=64, help="Voices it is played with.")] = 8,
+    timbre: Annotated[
+        float | None,
+        typer.Option(help="Where the control of timbre starts.  [default: 0.5; 0 of several timbres]"),
+    ] = None,
+    temperature_range: Annotated[
+        tuple[float, float], typer.Option(metavar="LOW HIGH", help="What the control of temperature sweeps.")
+    ] = (0.0, 1.0),
     demo: Annotated[Path | None, typer.Option(help="MIDI file to go with it, for `play --demo`.")] = None,
+    license_file: Annotated[Path | None, typer.Option(help="The licence's whole text, for LICENSE.txt.")] = None,
+    program: Annotated[int | None, typer.Option(help="Number by which MIDI calls it, 128 to a bank.")] = None,
+    controller: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=CC", help="Which MIDI controller moves a control; may be repeated."),
+    ] = None,
 ) -> None:
     """Make a preset from a trained run, measured on its corpus: temperatures, scales, bits per sample.
 
-    Each key's temperature is set so that it is as pure as its recordings; int8 gets the scales of its activations, and
-    `play` takes the fastest precision that loses less than 0.01 bits per sample on the held-out recordings.
+    Each key, and its attack, is played at the temperature at which it sounds nearest to its recordings; int8 gets the
+    scales of its activations, and `play` takes the fastest precision that loses less than 0.01 bits per sample on the
+    held-out recordings.
 
-    Over a preset that is there, its description, licence, source and demo stay unless given.
+    Where there are several timbres, the mod wheel moves from the first to the last. Over a preset that is there, its
+    description, licence, source, demo, program and controllers stay unless given.
 
     Example: rtwave export runs/bell --name bell && rtwave play --preset bell
     """
     from ..errors import RtwaveError
+    from ..instrument.messages import MOD_WHEEL
     from ..instrument.scores import read_score
-    from ..presets import Playing, user_presets_folder, write_preset
-    from ..training.calibrate import calibrate_ranges, calibrate_temperature
+    from ..presets import PRESET_FILE, Playing, user_presets_folder, write_preset
+    from ..training.calibrate import calibrate_ranges
     from ..training.checkpoint import Run
+    from ..training.choices import usual_temperature
     from ..training.corpus import Corpus
     from ..training.evaluate import evaluate
+    from ..training.temperature import calibrate_temperatures
     from ..wavenet.weights import Weights
     from .progress import progress_bar
 
     name = run.resolve().name if name is None else name
     if not name or Path(name).name != name:
         raise RtwaveError(f"name is {name!r}, expected a word without / that a folder can be called")
+    controls = _read_controllers(controller or []) or None
+    license_text = _read_text(license_file) if license_file else None
     if demo:
         read_score(demo)
     learned = Run(run)
     weights = Weights.load(learned.weights_path)
     opened = Corpus(corpus or learned.corpus_folder())
+    if temperature is None:
+        temperature = usual_temperature(weights.config)
     with progress_bar("listening", 3.0) as advance:
         weights.ranges = calibrate_ranges(weights, opened, lambda done, total: advance(done / total))
-        weights.instrument.temperature = calibrate_temperature(
-            weights, opened, temperature, lambda done, total: advance(1.0 + done / total)
+        found = evaluate(weights, opened, progress=lambda done, total: advance(1.0 + done / total))
+        weights.instrument = calibrate_temperatures(
+            weights, opened, temperature, lambda done, total: advance(2.0 + done / total), found.auto
         )
-        found = evaluate(weights, opened, progress=lambda done, total: advance(2.0 + done / total))
     folder = out or user_presets_folder() / name
+    morphs = weights.instrument.timbres > 1
+    if morphs and controls is None and not (folder / PRESET_FILE).is_file():
+        controls = {"timbre": MOD_WHEEL}
     write_preset(
         folder,
         weights,
@@ -60,8 +88,17 @@ def export(
         description=description,
         license=license_,
         source=source,
-        playing=Playing(temperature=temperature, gain_db=gain_db, polyphony=polyphony),
+        playing=Playing(
+            temperature=temperature,
+            temperature_range=temperature_range,
+            gain_db=gain_db,
+            polyphony=polyphony,
+            timbre=timbre if timbre is not None else 0.0 if morphs else 0.5,
+        ),
+        license_text=license_text,
         demo=demo,
+        program=program,
+        controls=controls,
         precision=found.bits,
     )
     if found.bits:
@@ -69,3 +106,26 @@ def export(
         print(f"bits per sample on held-out recordings: {bits}; plays in {found.auto}")
     played_as = name if out is None else folder
     print(f"{folder}: {weights.parameters:,} weights; play it with `rtwave play --preset {played_as}`")
+
+
+def _read_controllers(words: list[str]) -> dict[str, int]:
+    """NAME=CC, checked."""
+    from ..engine.control_map import check_control_map
+    from ..errors import RtwaveError
+
+    controllers = {}
+    for word in words:
+        name, equals, number = word.partition("=")
+        if not equals or not number.isdecimal():
+            raise RtwaveError(f"--controller is {word!r}, expected a control and its controller, such as timbre=1")
+        controllers[name] = int(number)
+    return check_control_map(controllers)
+
+
+def _read_text(file: Path) -> str:
+    from ..errors import RtwaveError
+
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RtwaveError(f"{file}: cannot be read as text ({error})") from None

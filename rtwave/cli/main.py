@@ -10,15 +10,15 @@ VERBS = {
     "render": "render a MIDI file to a sound file: the same samples as play",
     "devices": "list sound cards and MIDI ports",
     "presets": "list the presets that can be played",
-    "prepare": "make a corpus from a folder of labelled recordings",
+    "prepare": "make a corpus from recordings, SFZ instruments, SoundFonts or songs",
     "train": "train a network on a corpus",
     "export": "make a preset of a trained network",
-    "evaluate": "measure what each precision loses on held-out recordings",
+    "evaluate": "judge a preset by the recordings: pitch, level, noise, likeness, speed",
     "bench": "measure how many voices play in real time",
     "doctor": "tell what would keep this machine from playing",
 }
 
-TRAINING_LIBRARIES = ("torch", "scipy", "soxr")
+TRAINING_LIBRARIES = ("torch", "soxr", "matplotlib")
 """The extra `train`."""
 
 INTERRUPTED = 130

@@ -7,7 +7,7 @@ import msgspec
 from ..engine.engine import choose_instruction_set, choose_precision
 from ..errors import RtwaveError
 from ..instrument.programs import number_programs
-from ..presets import load_preset, preset_folders, user_presets_folder
+from ..presets import HIGHEST_PROGRAM, load_preset, preset_folders, user_presets_folder
 from . import options
 
 
@@ -21,6 +21,7 @@ def presets(json: options.JsonOption = False) -> None:
     folders = preset_folders()
     programs = {folder: number for number, folder in number_programs(folders.values()).items()}
     listing = [_describe(name, folder, programs[folder.resolve()]) for name, folder in folders.items()]
+    listing.sort(key=lambda entry: entry.get("program", HIGHEST_PROGRAM))
     if json:
         print(msgspec.json.format(msgspec.json.encode(listing)).decode())
         return
@@ -31,7 +32,8 @@ def presets(json: options.JsonOption = False) -> None:
         print(f"{entry['name']}: {entry['description']}")
         weights = f"{entry['parameters']:,} weights at {entry['sample_rate']} Hz, played in {entry['precision']}"
         print(f"  {weights}; licence {entry['license']}")
-        print(f"  program {entry['program']}{_bank(entry['program'])}{_controllers(entry['controls'])}")
+        timbres = f", timbre moves between {entry['timbres']}" if entry["timbres"] > 1 else ""
+        print(f"  program {entry['program']}{_bank(entry['program'])}{timbres}{_controllers(entry['controls'])}")
         print(f"  {entry['source']}")
     if not listing:
         print(f"No presets found. Your own belong in {user_presets_folder()}.")
@@ -59,6 +61,7 @@ def _describe(name: str, folder: Path, program: int) -> dict[str, object]:
         "source": preset.source,
         "sample_rate": preset.weights.config.sample_rate,
         "parameters": preset.weights.parameters,
+        "timbres": preset.weights.instrument.timbres,
         "precision": choose_precision("auto", preset.precision, choose_instruction_set()),
         "bits_per_sample": preset.precision,
         "program": program,

@@ -1,6 +1,8 @@
 """rtwave train: from a corpus to a trained network, with its progress in plain sight."""
 
+import contextlib
 import signal
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -9,127 +11,153 @@ import typer
 
 from ..errors import RtwaveError
 from ..training.checkpoint import Run, TrainingOptions, read_config, read_options
+from ..training.choices import DILATIONS_CYCLE, dilations, usual_network
 from ..training.corpus import Corpus
 from ..wavenet.config import WaveNetConfig
+from .table import given, takes
 
-_USUAL = TrainingOptions()
-_NETWORK = WaveNetConfig(pre_emphasis=0.85, leveling="loudness", excitation="partials")
-_KEPT = "with --resume what is not given stays as it was"
+USUAL_MINUTES = 10.0
+
+TRAINING = {
+    "steps": (int, "Optimiser steps, instead of --minutes; 3000 play, 20000 please.  [default: as --minutes says]"),
+    "batch": (int, "Segments a step, of all processes together."),
+    "length": (int, "Counted samples a segment."),
+    "learning_rate": (float, "Highest learning rate."),
+    "schedule": (str, "one-cycle or cosine."),
+    "noise": (float, "Highest input noise, a share of the local level."),
+    "noise_end": (float, "Share of that noise that is left at the last step; it falls along a line."),
+    "ema": (float, "How slowly the averaged weights follow, 0 to less than 1."),
+    "seed": (int, "Seed of weights and segments."),
+    "precision": (str, "auto, float32 or bfloat16."),
+    "engine": (str, "auto, native (this processor's own kernels) or torch."),
+    "compile": (bool, "Have torch compile the network, where torch trains; a GPU's always is."),
+    "validate_every": (int, "Steps between checkpoints; --minutes chooses.  [default: 500]"),
+}
+NETWORK = {
+    "output": (str, "gaussian or mulaw."),
+    "excitation": (str, "weighted, partials or none.  [default: weighted; none for sounds without pitch]"),
+    "partials": (int, "Partials of the excitation.  [default: the corpus's]"),
+    "conditioning": (str, "What the network is told, with commas.  [default: by the kind of corpus]"),
+    "layers": (int, "Layers.  [default: 16]"),
+    "dilations_cycle": (int, f"Doublings before dilations start again at 1.  [default: {DILATIONS_CYCLE}]"),
+    "kernel_size": (int, "Taps of each dilated convolution, 2 or 3."),
+    "residual_channels": (int, "Width of the residual path."),
+    "skip_channels": (int, "Width of the skip path."),
+    "head_channels": (int, "Width of the head's hidden layer."),
+    "pre_emphasis": (float, "Pre-emphasis coefficient.  [default: 0.85]"),
+    "sample_rate": (int, "Has to be the corpus's; `rtwave prepare` chooses it.  [default: the corpus's]"),
+}
 
 
+@takes(NETWORK, WaveNetConfig())
+@takes(TRAINING, TrainingOptions())
 def train(
     corpus: Annotated[Path, typer.Argument(help="Corpus folder, as `rtwave prepare` made it.")],
     out: Annotated[Path | None, typer.Option(help="Run folder to write; runs/NAME by default.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help=f"Go on from the run's checkpoint; {_KEPT}.")] = False,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help=f"Optimiser steps; 3000 play, 20000 please.  [default: {_USUAL.steps}]")
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run's checkpoint; what is not given stays as it was.")
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            help="Time to train: the steps that fit are found by trying.  "
+            f"[default: {USUAL_MINUTES:g}, unless --steps or --resume is given]",
+        ),
     ] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help=f"Segments a step.  [default: {_USUAL.batch}]")] = None,
-    length: Annotated[
-        int | None, typer.Option(min=64, help=f"Counted samples a segment.  [default: {_USUAL.length}]")
+    render_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between rendered notes, besides those of every checkpoint.")
     ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help=f"Highest learning rate.  [default: {_USUAL.learning_rate}]")
-    ] = None,
-    schedule: Annotated[str | None, typer.Option(help="one-cycle or cosine.  [default: one-cycle]")] = None,
-    noise: Annotated[
-        float | None, typer.Option(help=f"Highest input noise, a share of the local level.  [default: {_USUAL.noise}]")
-    ] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.  [default: auto]")] = None,
-    compile_: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="Compile the network: 1.3 x as fast after a minute.")
-    ] = None,
-    render_every: Annotated[int, typer.Option(min=1, help="Steps between rendered notes.")] = 1000,
-    seed: Annotated[int | None, typer.Option(help="Seed of weights and segments.  [default: 0]")] = None,
-    output: Annotated[str | None, typer.Option(help="gaussian or mulaw.  [default: gaussian]")] = None,
-    excitation: Annotated[
-        str | None, typer.Option(help="partials, or none for unpitched sounds.  [default: partials]")
-    ] = None,
-    layers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Layers; dilations 1…128 in cycles of eight.  [default: 16]")
-    ] = None,
-    kernel_size: Annotated[int | None, typer.Option(help="Taps of each dilated convolution, 2 or 3.  [default: 2]")] = (
-        None
-    ),
-    residual_channels: Annotated[
-        int | None, typer.Option(min=1, help=f"Width of the residual path.  [default: {_NETWORK.residual_channels}]")
-    ] = None,
-    skip_channels: Annotated[
-        int | None, typer.Option(min=1, help=f"Width of the skip path.  [default: {_NETWORK.skip_channels}]")
-    ] = None,
-    head_channels: Annotated[
-        int | None, typer.Option(min=1, help=f"Width of the head's hidden layer.  [default: {_NETWORK.head_channels}]")
-    ] = None,
-    pre_emphasis: Annotated[
-        float | None, typer.Option(help=f"Pre-emphasis coefficient.  [default: {_NETWORK.pre_emphasis}]")
-    ] = None,
+    **asked: object,
 ) -> None:
     """Train a network on a corpus. Ctrl-C saves; --resume goes on.
 
-    Example: rtwave train corpora/bell --steps 6000
+    Several processes, GPUs or machines train one network, each its share of every batch, when torchrun starts them:
+    `torchrun --nproc-per-node 2 -m rtwave train corpora/bell`. Curves: `tensorboard --logdir runs/bell`.
+
+    Example: rtwave train corpora/bell --minutes 10
     """
+    from ..training.distributed import Group
+
+    began = time.monotonic()
+    if minutes is not None and asked["steps"] is not None:
+        raise RtwaveError("train: both --minutes and --steps are given; leave one out")
+    group = Group()
+    try:
+        opened = Corpus(corpus)
+        run = Run(out or Path("runs") / corpus.resolve().name)
+        with contextlib.ExitStack() as until_the_end:
+            if resume:  # before its checkpoint is read, lest another process write a newer one
+                group.agree(lambda: until_the_end.enter_context(run.held()))
+            state = group.agree(lambda: run.take_up(resume))
+            if minutes is None and asked["steps"] is None and state is None:
+                minutes = USUAL_MINUTES
+            trainer = _make_trainer(opened, run, state, asked, group, until_the_end)
+            if minutes is not None:
+                _plan(trainer, minutes, began)
+            _train(trainer, state, render_every)
+    except RtwaveError as error:
+        which = "" if group.first else f"process {group.rank + 1} of {group.world}: "
+        raise RtwaveError(f"{which}{error}") from None
+    finally:
+        group.close()
+
+
+def _make_trainer(corpus: Corpus, run: Run, state: dict | None, asked: dict, group, until_the_end):
+    """The trainer, new or as it was saved, and its folder, which is kept to this run until the end."""
     from ..training.trainer import Trainer
 
-    opened = Corpus(corpus)
-    run = Run(out or Path("runs") / corpus.resolve().name)
-    state = run.take_up(resume)
-    options = _choose_options(
-        state,
-        steps=steps,
-        batch=batch,
-        length=length,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        noise=noise,
-        seed=seed,
-        precision=precision,
-        compile=compile_,
-    )
-    config = _choose_network(
-        state,
-        run,
-        opened,
-        output=output,
-        excitation=excitation,
-        dilations=layers and tuple(2 ** (layer % 8) for layer in range(layers)),
-        kernel_size=kernel_size,
-        residual_channels=residual_channels,
-        skip_channels=skip_channels,
-        head_channels=head_channels,
-        pre_emphasis=pre_emphasis,
-    )
-    trainer = Trainer(opened, config, options, run)
-    run.create()
+    known = read_options(state) if state else TrainingOptions()
+    options = TrainingOptions(**(msgspec.structs.asdict(known) | given(asked, TRAINING)))
+    config = _choose_network(state, run, corpus, given(asked, NETWORK))
+    trainer = Trainer(corpus, config, options, run, group)
+
+    def take_folder() -> None:
+        _look_at(corpus)
+        run.create()
+        until_the_end.enter_context(run.held())
+
     if state:
         trainer.resume(state)
-        if trainer.step >= options.steps:
-            raise RtwaveError(f"{run.folder}: is at step {trainer.step} of {options.steps} already; add --steps")
-    _follow(trainer, render_every)
+    else:
+        group.agree(take_folder)
+    return trainer
 
 
-def _given(asked: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in asked.items() if value is not None}
+def _look_at(corpus: Corpus) -> None:
+    """Say what is wrong with a corpus before hours are spent; RtwaveError where no training can mend it."""
+    from ..training.soundness import judge
+
+    try:
+        warnings = judge(corpus)
+    except RtwaveError as error:
+        raise RtwaveError(f"{corpus.folder}: {error}") from None
+    for warning in warnings:
+        print(f"look at this: {warning}", flush=True)
 
 
-def _choose_options(state: dict | None, **asked: object) -> TrainingOptions:
-    """What was asked for, else what the run was trained with, else what is usual."""
-    known = read_options(state) if state else _USUAL
-    return TrainingOptions(**(msgspec.structs.asdict(known) | _given(asked)))
+def _plan(trainer, minutes: float, began: float) -> None:
+    """Choose the steps that fit into the time."""
+    from ..training.pace import fit
+
+    if trainer.group.first:
+        print("trying how fast this machine learns …", flush=True)
+    trainer.plan(fit(trainer, minutes, spent_s=time.monotonic() - began))
+    if trainer.group.first:
+        print(f"{minutes:g} minutes are {trainer.options.steps - trainer.step:,} steps here", flush=True)
 
 
-def _choose_network(state: dict | None, run: Run, corpus: Corpus, **asked: object) -> WaveNetConfig:
+def _choose_network(state: dict | None, run: Run, corpus: Corpus, asked: dict[str, object]) -> WaveNetConfig:
     """The run's own network, from which nothing asked for may differ, or a new one that fits the corpus."""
+    if "conditioning" in asked:
+        asked["conditioning"] = tuple(name.strip() for name in str(asked["conditioning"]).split(",") if name.strip())
     if state is None:
-        index = corpus.index
-        fitted = {
-            "sample_rate": index.sample_rate,
-            "control_period": index.control_period,
-            "partials": index.partials,
-            "conditioning": (*_NETWORK.conditioning, *corpus.knobs),
-        }
-        return WaveNetConfig(**(msgspec.structs.asdict(_NETWORK) | fitted | _given(asked)))
+        return usual_network(corpus.index, corpus.knobs, **asked)
     config = read_config(state)
-    for name, value in _given(asked).items():
+    layers, cycle = asked.pop("layers", None), asked.pop("dilations_cycle", None)
+    if layers or cycle:
+        asked["dilations"] = dilations(layers or len(config.dilations), cycle or DILATIONS_CYCLE)
+    for name, value in asked.items():
         if getattr(config, name) != value:
             raise RtwaveError(
                 f"{run.folder}: its network's {name} is {getattr(config, name)!r}, not {value!r}; "
@@ -138,35 +166,35 @@ def _choose_network(state: dict | None, run: Run, corpus: Corpus, **asked: objec
     return config
 
 
-def _follow(trainer, render_every: int) -> None:
-    """Train under a progress bar; every so often a note is rendered by the engine that will play it."""
-    from ..training.listen import render_note
-    from .progress import progress_bar
+def _train(trainer, state: dict | None, render_every: int | None) -> None:
+    """Train to the end or until told to stop; the first process says how it goes."""
+    from .follow import following
 
-    parameters = sum(parameter.numel() for parameter in trainer.network.parameters())
-    precision = "bfloat16" if trainer.bfloat16 else "float32"
-    dataset = trainer.dataset
-    print(f"{parameters:,} weights, {precision} on {trainer.device}; {len(dataset.train)} recordings to learn from")
-    if dataset.too_short:
-        names = ", ".join(entry.name for entry in dataset.too_short)
-        print(f"left out {len(dataset.too_short)} recordings, shorter than a segment of --length: {names}")
-    if not trainer.held_out:
-        print("no recording is held out, so what was learned cannot be judged: listen to the notes")
+    run, options, group = trainer.run_folder, trainer.options, trainer.group
+    if trainer.step >= options.steps:
+        raise RtwaveError(f"{run.folder}: is at step {trainer.step} of {options.steps} already; add --steps")
+    if group.first and state and read_options(state).steps != options.steps:
+        print(f"a new schedule: to step {options.steps} instead of {read_options(state).steps}")
 
-    def report(progress) -> None:
-        advance(progress.step, f"{progress.bits:6.2f} bits/sample  {progress.samples_per_second:8,.0f} samples/s")
-        if progress.held_out_bits is not None:
-            bits = f"{progress.held_out_bits:.3f} bits per sample on held-out recordings"
-            print(f"step {progress.step}: {bits}", flush=True)
-        if progress.step % render_every == 0:
-            path = render_note(trainer.weights(), trainer.run_folder.notes_folder, progress.step)
-            print(f"step {progress.step}: a note in {path}", flush=True)
+    def stop(number: int, frame: object) -> None:
+        trainer.stop()
+        if group.world == 1:  # torchrun passes on what the terminal has sent already
+            signal.signal(number, signal.default_int_handler)
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
-        with progress_bar("training", trainer.options.steps, trainer.step) as advance:
-            trainer.train(report)
+        if group.first:
+            with following(trainer) as follower:
+                trainer.train(follower, follower.listener.hear, render_every)
+        else:
+            trainer.train(lambda progress: None, listen_every=render_every)
     except KeyboardInterrupt:
-        print(f"stopped at step {trainer.step}, saved; go on with --resume")
+        if group.first:
+            print(f"stopped at step {trainer.step}, saved; go on with --resume")
         return
-    print(f"trained: {trainer.run_folder.weights_path}; make a preset with `rtwave export {trainer.run_folder.folder}`")
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+    if group.first:
+        print(f"trained: {run.weights_path}; make a preset with `rtwave export {run.folder}`")

@@ -18,14 +18,21 @@ def nats_per_sample(config: WaveNetConfig, outputs: np.ndarray, targets: np.ndar
     return 0.5 * math.log(2.0 * math.pi) + log_scale + 0.5 * ((targets - mean) * np.exp(-log_scale)) ** 2
 
 
-def bits_per_sample(config: WaveNetConfig, nats: np.ndarray, targets: np.ndarray, gain: np.ndarray) -> float:
+def bits_per_sample(
+    config: WaveNetConfig, nats: np.ndarray, targets: np.ndarray, gain: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Mean bits per 16-bit sample of the recorded sound: the unit in which all networks compare.
 
     The likelihood of a step of 2⁻¹⁵ in the recording is that of the step divided by `gain` in what the network models.
+    `weights` say how much each sample counts: all alike without.
     """
     bits = nats / math.log(2.0) + 15.0 + np.log2(gain)
     if config.output == "mulaw":
-        values = class_values(config.quantization_channels)
-        edges = np.concatenate([values[:1], (values[1:] + values[:-1]) / 2.0, values[-1:]])
-        bits += np.log2(np.diff(edges))[targets]
-    return float(bits.mean())
+        bits += np.log2(class_widths(config.quantization_channels))[targets]
+    return float(np.average(bits, weights=weights))
+
+
+def class_widths(quantization_channels: int) -> np.ndarray:
+    """Width of every mu-law class on the scale of samples, float64 (Q,)."""
+    values = class_values(quantization_channels)
+    return np.diff(np.concatenate([values[:1], (values[1:] + values[:-1]) / 2.0, values[-1:]]))

@@ -1,6 +1,10 @@
 """What a run leaves on disk: its options, its state for `--resume`, its averaged weights, its log."""
 
+import contextlib
 import csv
+import io
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -10,7 +14,10 @@ from ..wavenet.config import WaveNetConfig
 
 
 class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a run learns. `length` counted samples a segment; `noise` as in Dataset; rates per step."""
+    """How a run learns. `batch` segments a step, of all processes together; `length` counted samples a segment.
+
+    `noise` as in Dataset, falling along a line to `noise_end` of itself at the last step; rates per step.
+    """
 
     steps: int = 20_000
     batch: int = 8
@@ -20,8 +27,10 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ema: float = 0.999
     clip_norm: float = 1.0
     noise: float = 0.015
+    noise_end: float = 1.0
     seed: int = 0
     precision: str = "auto"
+    engine: str = "auto"
     compile: bool = False
     validate_every: int = 500
 
@@ -38,7 +47,9 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         require(0.0 <= self.ema < 1.0, "ema", "0 to less than 1")
         require(self.clip_norm > 0.0, "clip_norm", "more than 0")
         require(0.0 <= self.noise <= 1.0, "noise", "0 to 1")
+        require(0.0 <= self.noise_end <= 1.0, "noise_end", "0 to 1")
         require(self.precision in ("auto", "float32", "bfloat16"), "precision", "'auto', 'float32' or 'bfloat16'")
+        require(self.engine in ("auto", "torch", "native"), "engine", "'auto', 'torch' or 'native'")
         require(self.validate_every >= 1, "validate_every", "1 or more")
 
 
@@ -52,6 +63,7 @@ class Run:
         self.weights_path = self.folder / "model.safetensors"
         self.log_path = self.folder / "log.csv"
         self.notes_folder = self.folder / "notes"
+        self.curves_folder = self.folder / "tensorboard"
 
     def create(self) -> None:
         """Make the folder; RtwaveError where that cannot be."""
@@ -59,6 +71,28 @@ class Run:
             self.notes_folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RtwaveError(f"{self.folder}: cannot be made ({error.strerror}); choose another --out") from None
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the folder to this process for a while; RtwaveError when another one trains in it."""
+        import fcntl  # every Unix has it
+
+        with contextlib.ExitStack() as open_files:
+            try:
+                lock = open_files.enter_context((self.folder / "lock").open("a+"))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock.truncate(0)
+                lock.write(str(os.getpid()))
+                lock.flush()
+            except BlockingIOError:
+                lock.seek(0)
+                raise RtwaveError(
+                    f"{self.folder}: process {lock.read() or 'unknown'} trains in it; "
+                    "wait until it has ended or choose another --out"
+                ) from None
+            except OSError:  # a full disk, or one that knows no locks: the guard is not worth the run
+                pass
+            yield
 
     def take_up(self, resume: bool) -> dict | None:
         """The state to go on from, None for a new run; RtwaveError rather than overwrite the run that is here."""
@@ -72,13 +106,13 @@ class Run:
         return state
 
     def save_state(self, state: dict) -> None:
-        """Write the state whole or not at all, and beside it what export needs to know without torch."""
+        """Write the state whole or, with RtwaveError, not at all, and beside it what export needs without torch."""
         import torch
 
-        self.record_path.write_bytes(msgspec.json.encode({"corpus": state["corpus"]}))
-        temporary = self.state_path.with_suffix(".partial")
-        torch.save(state, temporary)
-        temporary.replace(self.state_path)
+        written = io.BytesIO()
+        torch.save(state, written)
+        write_whole(self.record_path, msgspec.json.encode({"corpus": state["corpus"]}))
+        write_whole(self.state_path, written.getvalue())
 
     def load_state(self) -> dict:
         """The state that `save_state` wrote; RtwaveError when there is none or it is damaged."""
@@ -105,13 +139,40 @@ class Run:
             raise RtwaveError(f"{self.record_path}: damaged ({error}); name the corpus with --corpus") from None
 
     def log(self, row: dict[str, float | None]) -> None:
-        """Append one line to log.csv."""
-        fresh = not self.log_path.exists()
-        with self.log_path.open("a", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, list(row))
-            if fresh:
-                table.writeheader()
-            table.writerow(row)
+        """Add one line to log.csv, and a column for what was not measured before; RtwaveError on a full disk.
+
+        Lines of this step and later ones go: a run that was killed takes up its last checkpoint and comes by again.
+        """
+        rows = []
+        with contextlib.suppress(FileNotFoundError), self.log_path.open(newline="", encoding="utf-8") as file:
+            rows = [each for each in csv.DictReader(file) if _step_of(each) < row["step"]]
+        columns = [name for name in (rows[0] if rows else {}) if name is not None]
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, columns + [name for name in row if name not in columns], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows([*rows, row])
+        write_whole(self.log_path, table.getvalue().encode())
+
+
+def _step_of(row: dict[str, str]) -> int:
+    """A line's step; what is damaged stands before all."""
+    step = row.get("step") or ""
+    return int(step) if step.isdecimal() else -1
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or, with RtwaveError, leave what is there (a temporary beside it, then renamed)."""
+    temporary = path.with_suffix(".partial")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # some disks tell only now that they are full
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise RtwaveError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def read_config(state: dict) -> WaveNetConfig:
@@ -120,5 +181,6 @@ def read_config(state: dict) -> WaveNetConfig:
 
 
 def read_options(state: dict) -> TrainingOptions:
-    """The options that a saved state was trained with."""
-    return msgspec.json.decode(state["options"], type=TrainingOptions)
+    """The options that a saved state was trained with: what is not there is as usual, what is unknown is left out."""
+    saved = msgspec.json.decode(state["options"])
+    return TrainingOptions(**{name: saved[name] for name in TrainingOptions.__struct_fields__ if name in saved})

@@ -48,11 +48,12 @@ def evaluate(
     for done, precision in enumerate(name for name in PRECISIONS if name in by_speed and batches):
         progress(done, len(by_speed))
         engine = Engine(weights, voices=1, instruction_set=instruction_set, precision=precision)
-        bits[precision] = round(float(np.mean([found for batch in batches for found in _bits(engine, batch)])), 4)
+        found, counts = np.array([pair for batch in batches for pair in _bits(engine, batch)]).T
+        bits[precision] = round(float(np.average(found, weights=counts)), 4)
     return Evaluation(
         instruction_set=instruction_set,
         recordings=len(dataset.held_out) if batches else 0,
-        samples=sum(batch.targets[:, batch.context :].size for batch in batches),
+        samples=sum(int(batch.weights.sum()) for batch in batches),
         bits=bits,
         auto=best_precision(bits, by_speed),
         played=best_precision(bits, by_speed),
@@ -60,40 +61,47 @@ def evaluate(
 
 
 def evaluate_model(
-    name_or_folder: str | Path,
-    corpus: str | Path | None = None,
+    model: Preset | Weights,
+    corpus: Corpus,
     instruction_set: str = "auto",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
-    """Judge a run or a preset as export would, by the run's own corpus unless another is named.
-
-    Ranges are measured where the file holds none. RtwaveError where nothing is held out, or a folder is not what it
-    should be.
-    """
-    model = open_model(name_or_folder)
-    preset = model if isinstance(model, Preset) else None
-    weights = preset.weights if preset else Weights.load(model.weights_path)
-    recordings = Corpus(corpus or Run(model.folder).corpus_folder())
-    if weights.ranges is None:
-        weights.ranges = calibrate_ranges(weights, recordings)
-    found = evaluate(weights, recordings, instruction_set, progress)
+    """Judge a preset, or weights as export would; RtwaveError where nothing is held out."""
+    weights = model if isinstance(model, Weights) else model.weights
+    found = evaluate(weights, corpus, instruction_set, progress)
     if not found.bits:
-        raise RtwaveError(f"{recordings.folder}: no recording is held out, so nothing can be judged")
-    if preset is None:
+        raise RtwaveError(f"{corpus.folder}: no recording is held out, so nothing can be judged; prepare four or more")
+    if isinstance(model, Weights):
         return found
-    played = choose_precision("auto", preset.precision, found.instruction_set)
+    played = choose_precision("auto", model.precision, found.instruction_set)
     return msgspec.structs.replace(found, played=played)
 
 
-def _bits(engine: Engine, batch: Batch) -> list[float]:
-    """Bits per counted sample of each segment."""
+def open_to_judge(name_or_folder: str | Path, corpus: str | Path | None = None) -> tuple[Preset | Weights, Corpus]:
+    """A preset, or a run's weights, and the run's own corpus unless another is named; both with ranges for int8.
+
+    Ranges are measured where the file holds none. RtwaveError where a folder is not what it should be.
+    """
+    model = open_model(name_or_folder)
+    playable = model if isinstance(model, Preset) else Weights.load(model.weights_path)
+    recordings = Corpus(corpus or Run(model.folder).corpus_folder())
+    weights = playable.weights if isinstance(model, Preset) else playable
+    if weights.ranges is None:
+        weights.ranges = calibrate_ranges(weights, recordings)
+    return playable, recordings
+
+
+def _bits(engine: Engine, batch: Batch) -> list[tuple[float, float]]:
+    """Bits per counted sample of each segment, and how many those are."""
     config, counted, found = engine.config, slice(batch.context, None), []
-    for row, (inputs, targets, gain) in enumerate(zip(batch.inputs, batch.targets, batch.gain, strict=True)):
+    rows = zip(batch.inputs, batch.targets, batch.gain, batch.weights, strict=True)
+    for row, (inputs, targets, gain, weights) in enumerate(rows):
         conditioning = np.repeat(batch.conditioning[row], config.control_period, axis=0).T
         excitation = None if batch.excitation is None else batch.excitation[row].T
         outputs = engine.teacher_force(inputs, conditioning, excitation)
         nats = nats_per_sample(config, outputs[counted], targets[counted])
-        found.append(bits_per_sample(config, nats, targets[counted], gain[counted]))
+        bits = bits_per_sample(config, nats, targets[counted], gain[counted], weights[counted])
+        found.append((bits, float(weights[counted].sum())))
     return found
 
 

@@ -2,17 +2,19 @@
 
 import numpy as np
 
-from ..wavenet.features import NYQUIST_SHARE, note_frequency, partial_frequencies
+from ..wavenet.features import NYQUIST_SHARE, note_frequency
 
 STIFFNESS_GRID = np.concatenate([[0.0], np.geomspace(2e-5, 1e-2, 40)])
+SEARCH_CENTS = 60.0
 TRUST_DB = -50.0
 """A partial this far below its own loudest moment no longer shows its phase."""
+FLOOR_DB = -120.0
 
 
 def fit_pitch(samples: np.ndarray, sample_rate: int, note: float, partials: int, stiff: bool) -> tuple[float, float]:
     """(cents, stiffness) of a note against equal temperament: the stretched comb that gathers most of its spectrum.
 
-    samples float (T,) from the onset on; searches ±40 cents in steps that end at 0.1 cent.
+    samples float (T,) from the onset on; searches ±60 cents in steps that end at 0.1 cent.
     """
     start = int(0.08 * sample_rate)
     window = samples[start : start + int(1.5 * sample_rate)]
@@ -22,29 +24,42 @@ def fit_pitch(samples: np.ndarray, sample_rate: int, note: float, partials: int,
     spectrum = np.abs(np.fft.rfft(window * np.hanning(len(window)), size))
     bin_hz = sample_rate / size
     nominal = note_frequency(note, 0.0)
-    count = int(np.clip(0.4 * sample_rate / nominal, 1, min(partials, 24)))
-    bins = np.arange(len(spectrum))
+    count = int(np.clip(NYQUIST_SHARE * sample_rate / nominal, 1, min(partials, 24)))
+    k = np.arange(1, count + 1, dtype=np.float64)
 
-    def score(cents: float, stiffness: float) -> float:
-        frequencies = partial_frequencies(nominal * 2.0 ** (cents / 1200.0), stiffness, count)
-        return float(np.sqrt(np.interp(frequencies / bin_hz, bins, spectrum, right=0.0)).sum())
+    def best_of(cents: np.ndarray, grid: np.ndarray) -> tuple[float, float]:
+        """The best cents and stiffness of a grid; the comb's teeth lie between bins."""
+        stretch = k * np.sqrt((1.0 + grid[:, None] * k * k) / (1.0 + grid[:, None]))
+        teeth = (nominal / bin_hz * 2.0 ** (cents / 1200.0))[:, None, None] * stretch
+        low = np.minimum(teeth.astype(np.int64), len(spectrum) - 2)
+        levels = spectrum[low] + (teeth - low) * (spectrum[low + 1] - spectrum[low])
+        levels[teeth > len(spectrum) - 1] = 0.0
+        scores = np.sqrt(levels).sum(axis=2)
+        row, column = np.unravel_index(scores.argmax(), scores.shape)
+        return float(cents[row]), float(grid[column])
 
-    grid = STIFFNESS_GRID if stiff else STIFFNESS_GRID[:1]
-    best = max((score(c, b), c, b) for c in np.arange(-40.0, 40.5, 2.0) for b in grid)
+    cents, stiffness = best_of(
+        np.arange(-SEARCH_CENTS, SEARCH_CENTS + 0.5, 2.0), STIFFNESS_GRID if stiff else STIFFNESS_GRID[:1]
+    )
     for step in (1.0, 0.5, 0.25, 0.1):
-        _, cents, stiffness = best
         near = stiffness * np.array([0.94, 0.98, 1.0, 1.02, 1.06]) if stiffness else np.zeros(1)
-        best = max((score(c, b), c, b) for c in cents + step * np.arange(-2, 3) for b in near)
-    return best[1], best[2]
+        cents, stiffness = best_of(cents + step * np.arange(-2, 3), near)
+    return cents, stiffness
 
 
-def track_phases(samples: np.ndarray, sample_rate: int, frequencies: np.ndarray, stride: int) -> np.ndarray:
-    """Deviation of every partial's phase from 2π f_k t, float32 (frames, K) radians, at every `stride` samples.
+def track_partials(
+    samples: np.ndarray, sample_rate: int, frequencies: np.ndarray, stride: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every partial over time, at every `stride` samples: two arrays float32 (frames, K).
+
+    The first is the deviation of its phase from 2π f_k t, in radians, the second its amplitude in dB of full scale.
 
     Heterodyning at f_k with a raised-cosine low-pass of min(20 Hz, f_1 / 3), done on the spectrum of the whole
     recording. The deviation is unwrapped, and held where the partial is too weak to trust.
     """
     frames = -(-len(samples) // stride)
+    if not len(frequencies):
+        return np.zeros((frames, 0), np.float32), np.zeros((frames, 0), np.float32)
     padding = sample_rate // 2 // stride * stride
     size = (frames * stride + padding + stride - 1) // stride * stride
     spectrum = np.fft.fft(samples, size)
@@ -52,6 +67,7 @@ def track_phases(samples: np.ndarray, sample_rate: int, frequencies: np.ndarray,
     width = min(20.0, frequencies[0] / 3.0)
     half = int(np.ceil(width / bin_hz))
     deviations = np.zeros((frames, len(frequencies)), np.float32)
+    levels_db = np.full((frames, len(frequencies)), FLOOR_DB, np.float32)
     moments = np.arange(frames) * stride / sample_rate
     for k, frequency in enumerate(frequencies):
         if frequency > NYQUIST_SHARE * sample_rate:
@@ -63,7 +79,8 @@ def track_phases(samples: np.ndarray, sample_rate: int, frequencies: np.ndarray,
         band[near % len(band)] = spectrum[(centre + near) % size] * shape
         baseband = np.fft.ifft(band)[:frames] * np.exp(2j * np.pi * (centre * bin_hz - frequency) * moments)
         deviations[:, k] = _held(baseband)
-    return deviations
+        levels_db[:, k] = 20.0 * np.log10(np.abs(baseband) * (2.0 / stride) + 10.0 ** (FLOOR_DB / 20.0))
+    return deviations, levels_db
 
 
 def _held(baseband: np.ndarray) -> np.ndarray:

@@ -3,61 +3,44 @@
 import csv
 import os
 import re
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from ..errors import RtwaveError
+from .keys import find_key, key_number
+from .sources import Recording, Skipped
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".aif", ".aiff"}
 MOST_LAYERS = 32
 """When no number after `v` in a folder is above this, they count layers from soft to loud, not velocities."""
 SILENT_PEAK = 1e-4
 
-_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_NOTE = re.compile(r"(?<![A-Za-z])([A-Ga-g])(#|s|b)?(-?\d)(?=$|[^0-9])")
+_KEY = re.compile(r"(?<![A-Za-z0-9])(\d{1,3})(?![0-9])")
 _VELOCITY = re.compile(r"(?:v|vel|velocity)_?(\d{1,3})(?=$|[^0-9])", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One note of an instrument: `note` fractional MIDI, `velocity` 1..127, `knobs` four labels 0..1."""
-
-    path: Path
-    note: float
-    velocity: float
-    knobs: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that is not in the corpus, and why."""
-
-    path: Path
-    reason: str
 
 
 def parse_name(stem: str) -> tuple[int | None, int | None]:
     """MIDI note (C4 = 60) and the number after `v` of a file name such as `piano_C#4_v100`; None where not said."""
-    notes = _NOTE.findall(stem)
-    note = None
-    if notes:
-        letter, accidental, octave = notes[-1]
-        note = 12 * (int(octave) + 1) + _SEMITONES[letter.upper()] + {"#": 1, "s": 1, "b": -1, "": 0}[accidental]
     velocities = _VELOCITY.findall(stem)
-    return note, int(velocities[-1]) if velocities else None
+    return find_key(stem), int(velocities[-1]) if velocities else None
 
 
-def find_recordings(folder: Path, manifest: Path | None = None) -> tuple[list[Recording], list[Skipped]]:
-    """The recordings under `folder`, labelled by `manifest` (CSV: file, note, velocity[, knob1…4]) or by name."""
+def find_recordings(
+    folder: Path, manifest: Path | None = None, numbers: bool = False
+) -> tuple[list[Recording], list[Skipped]]:
+    """The recordings under `folder`, labelled by `manifest` (CSV: file, note, velocity[, knob1…4]) or by name.
+
+    With `numbers` a name may also hold its key as a plain MIDI number: `kick_36_v100.wav`.
+    """
     if not folder.is_dir():
         raise RtwaveError(f"{folder}: no such folder; name a folder of recordings")
     if manifest is None and (folder / "manifest.csv").is_file():
         manifest = folder / "manifest.csv"
     paths, skipped = _files(folder)
-    found, unusable = _from_manifest(folder, manifest, paths) if manifest else _from_names(paths)
+    found, unusable = _from_manifest(folder, manifest, paths) if manifest else _from_names(folder, paths, numbers)
     skipped += unusable
     if not found:
         why = f"; {len(skipped)} skipped, the first because: {skipped[0].reason}" if skipped else ""
@@ -65,7 +48,13 @@ def find_recordings(folder: Path, manifest: Path | None = None) -> tuple[list[Re
             f"{folder}: no labelled recording found{why}; expected {', '.join(sorted(SUFFIXES))} files "
             "named like A4_v100.wav, or a manifest.csv"
         )
-    return sorted(found, key=lambda item: (item.note, item.velocity, item.path)), skipped
+    return sorted(found, key=lambda item: (item.note, item.velocity, item.name)), skipped
+
+
+def _recording(folder: Path, path: Path, note: float, velocity: float, knobs: tuple = (0.0,) * 4) -> Recording:
+    return Recording(
+        os.path.relpath(path, folder), str(path), float(note), velocity, partial(read_samples, path), knobs
+    )
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Skipped]]:
@@ -76,10 +65,12 @@ def _files(folder: Path) -> tuple[list[Path], list[Skipped]]:
     return sorted(paths), [Skipped(Path(error.filename), f"cannot be read ({error.strerror})") for error in errors]
 
 
-def _from_names(paths: list[Path]) -> tuple[list[Recording], list[Skipped]]:
+def _from_names(folder: Path, paths: list[Path], numbers: bool) -> tuple[list[Recording], list[Skipped]]:
     labelled, skipped = [], []
     for path in paths:
         note, velocity = parse_name(path.stem)
+        if numbers and note is None and (keys := _KEY.findall(path.stem)):
+            note = int(keys[-1])
         if path.suffix.lower() not in SUFFIXES:
             skipped.append(Skipped(path, f"not an audio file ({path.suffix or 'no suffix'})"))
         elif note is None or not 0 <= note <= 127:
@@ -92,7 +83,7 @@ def _from_names(paths: list[Path]) -> tuple[list[Recording], list[Skipped]]:
             labelled.append((path, note, velocity))
     highest = max((velocity for _, _, velocity in labelled if velocity), default=0)
     scale = 127.0 / highest if 0 < highest <= MOST_LAYERS else 1.0
-    found = [Recording(p, float(n), 100.0 if v is None else max(1.0, v * scale)) for p, n, v in labelled]
+    found = [_recording(folder, p, n, 100.0 if v is None else max(1.0, v * scale)) for p, n, v in labelled]
     return found, skipped
 
 
@@ -106,8 +97,7 @@ def _from_manifest(folder: Path, manifest: Path, paths: list[Path]) -> tuple[lis
     for line, row in enumerate(rows, start=2):
         try:
             path = folder / row["file"]
-            named, _ = parse_name(row["note"])
-            note = float(row["note"]) if named is None else float(named)
+            note = key_number(row["note"])
             velocity = float(row["velocity"])
             knobs = tuple(float(row.get(f"knob{n}") or 0.0) for n in range(1, 5))
         except (KeyError, TypeError, ValueError):
@@ -119,7 +109,7 @@ def _from_manifest(folder: Path, manifest: Path, paths: list[Path]) -> tuple[lis
         elif not os.path.isfile(path):
             skipped.append(Skipped(path, f"manifest line {line}: no such file"))
         else:
-            found.append(Recording(path, note, velocity, knobs))
+            found.append(_recording(folder, path, note, velocity, knobs))
     listed = {(folder / row["file"]).resolve() for row in rows}
     unlisted = [path for path in paths if path.suffix.lower() in SUFFIXES and path.resolve() not in listed]
     skipped += [Skipped(path, "not in the manifest") for path in unlisted]

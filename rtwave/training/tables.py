@@ -1,75 +1,166 @@
-"""The instrument's tables, measured from a corpus: envelope, stretch, stiffness, damping, onset phases."""
+"""The instrument's tables, measured from a corpus: envelope, stretch, stiffness, damping, onset phases, timbres."""
+
+from dataclasses import replace
 
 import numpy as np
 
+from ..errors import RtwaveError
 from ..wavenet.config import WaveNetConfig
-from ..wavenet.features import LOUDNESS_FLOOR_DB
 from ..wavenet.instrument import KEYS, Instrument
 from .corpus import Corpus, Entry
-from .dataset import DAMPER_S
+from .envelopes import ENVELOPE_AGES_S, PLAIN_DYNAMIC, PLAIN_VELOCITIES, envelopes, held_s, velocity_axis
+from .strengths import strength_tables
 
-ENVELOPE_AGES_S = np.float32(
-    [
-        *(0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32),
-        *(0.48, 0.64, 0.96, 1.28, 1.9, 2.6, 3.8, 5.2, 7.0, 9.5, 14.0, 20.0, 30.0),
-    ]
-)
-SLOWEST_DECAY_DB_PER_S = 1.0
 REFERENCE_VELOCITY = 80.0
+MOST_VELOCITIES = 32
+MOST_KEYS_OF_SEVERAL, MOST_VELOCITIES_OF_SEVERAL = 48, 8
+"""Of instruments of several timbres, whose tables would else be larger than their network."""
+
+EVERY_KEY = np.arange(KEYS)
 
 
 def measure_tables(corpus: Corpus, config: WaveNetConfig) -> Instrument:
-    """Every table of `Instrument`, from all recordings of a corpus."""
-    entries = corpus.index.entries
-    keys = np.array(corpus.notes())
-    velocities = np.array(sorted({entry.velocity for entry in entries}))
-    if len(velocities) > 32:
-        velocities = np.linspace(velocities[0], velocities[-1], 32)
-    envelope = np.empty((len(keys), len(velocities), len(ENVELOPE_AGES_S)), np.float32)
-    tuned = {}
-    for row, key in enumerate(keys):
-        same = sorted((entry for entry in entries if entry.note == key), key=lambda entry: entry.velocity)
-        curves = np.array([_envelope(corpus, entry) for entry in same])
-        known = np.array([entry.velocity for entry in same])
-        for column in range(len(ENVELOPE_AGES_S)):
-            envelope[row, :, column] = np.interp(velocities, known, curves[:, column])
-        tuned[key] = min(same, key=lambda entry: abs(entry.velocity - REFERENCE_VELOCITY))
-    every_key = np.arange(KEYS)
-    cents = np.interp(every_key, keys, [tuned[key].cents for key in keys])
-    stiffness = np.array([tuned[key].stiffness for key in keys])
-    if stiffness.any():
-        stiffness = np.exp(np.interp(every_key, keys, np.log(np.maximum(stiffness, 1e-6))))
-    else:
-        stiffness = np.zeros(KEYS)
-    onset_phases = np.zeros((KEYS, config.partials), np.float32)
-    for key in every_key if config.excitation_channels else ():
-        nearest = tuned[min(keys, key=lambda other, key=key: abs(other - key))]
-        phases = corpus.phases[nearest.phases_start, : config.partials]
-        onset_phases[key] = np.angle(np.exp(1j * phases))
-    return Instrument(
-        envelope_keys=keys.astype(np.float32),
-        envelope_velocities=velocities.astype(np.float32),
+    """Every table of `Instrument`, from the recordings of a corpus of any kind that are not held out."""
+    neutral = Instrument.neutral(config.partials, config.excitation == "weighted")
+    match corpus.index.kind:
+        case "drums":
+            return _drums(corpus, neutral)
+        case "texture":
+            return _texture(corpus, neutral)
+        case _:
+            return _notes(corpus, config, neutral)
+
+
+def entries_by_timbre(corpus: Corpus) -> list[list[Entry]]:
+    """The recordings of each timbre that a control moves between; all together where it moves between none."""
+    timbres, entries = corpus.index.timbres, corpus.index.entries
+    if corpus.index.kind == "drums" or len(timbres) < 2:
+        return [entries]
+    groups = [[entry for entry in entries if round(entry.timbre) == place] for place in range(len(timbres))]
+    if not all(groups):
+        missing = timbres[groups.index([])]
+        raise RtwaveError(f"{corpus.folder}: no recording of the timbre {missing!r}; prepare the corpus again")
+    return groups
+
+
+def _learned(corpus: Corpus) -> list[list[Entry]]:
+    """The recordings of each timbre that training hears: by the others it is judged. All, where it hears none."""
+    groups = entries_by_timbre(corpus)
+    return [[entry for entry in group if not entry.held_out] or group for group in groups]
+
+
+def _stacked(tables: list[np.ndarray]) -> np.ndarray:
+    """Float32, with an axis for the timbres where there are several."""
+    return np.float32(tables if len(tables) > 1 else tables[0])
+
+
+def _nearest(keys: np.ndarray) -> np.ndarray:
+    """Which of `keys`, rising, is nearest to each of the 128: indices (128,)."""
+    return np.abs(EVERY_KEY[:, None] - keys[None, :]).argmin(axis=1)
+
+
+def _notes(corpus: Corpus, config: WaveNetConfig, neutral: Instrument) -> Instrument:
+    """Pitched notes: everything is interpolated between the recorded keys but phases, which are the nearest one's."""
+    groups, index = _learned(corpus), corpus.index
+    entries = [entry for group in groups for entry in group]
+    keys = np.array(sorted({entry.note for entry in entries}))
+    if len(groups) > 1 and len(keys) > MOST_KEYS_OF_SEVERAL:
+        keys = np.linspace(keys[0], keys[-1], MOST_KEYS_OF_SEVERAL)
+    velocities = velocity_axis(entries, MOST_VELOCITIES if len(groups) == 1 else MOST_VELOCITIES_OF_SEVERAL)
+    tuned = [_tuned(group) for group in groups]
+    damped = (index.undamped_from > EVERY_KEY) | index.sustained
+    return replace(
+        neutral,
+        envelope_keys=np.float32(keys),
+        envelope_velocities=np.float32(velocities),
         envelope_ages_s=ENVELOPE_AGES_S,
-        envelope_db=envelope,
-        cents=cents.astype(np.float32),
-        stiffness=stiffness.astype(np.float32),
-        release_s=np.where(every_key < corpus.index.undamped_from, DAMPER_S, 0.0).astype(np.float32),
-        onset_phases=onset_phases,
-        temperature=np.zeros(KEYS, np.float32),
+        envelope_db=_stacked([_at_keys(envelopes(corpus, group, velocities), keys) for group in groups]),
+        cents=_stacked([np.interp(EVERY_KEY, list(each), [entry.cents for entry in each.values()]) for each in tuned]),
+        stiffness=_stacked([_stiffness(each) for each in tuned]),
+        release_s=_stacked([np.where(damped, index.damper_s, 0.0)] * len(groups)),
+        onset_phases=_stacked([_onset_phases(corpus, config, each) for each in tuned]),
+        temperature=_stacked([neutral.temperature] * len(groups)),
+        onset_temperature=_stacked([neutral.onset_temperature] * len(groups)),
+        longest_age_s=_longest_age_s(corpus, groups) if index.sustained else neutral.longest_age_s,
+        **(strength_tables(corpus, groups, config.partials) if config.excitation == "weighted" else {}),
     )
 
 
-def _envelope(corpus: Corpus, entry: Entry) -> np.ndarray:
-    """Level (dBFS) of one recording at every age of the table; past its end, its last second's slope goes on."""
-    period_s = corpus.index.control_period / corpus.index.sample_rate
-    level = corpus.loudness_db(entry).astype(np.float64)
-    ages = np.arange(len(level)) * period_s
-    curve = []
-    for age in ENVELOPE_AGES_S[ages[-1] >= ENVELOPE_AGES_S]:
-        near = np.abs(ages - age) <= max(0.08 * age, period_s / 2)
-        curve.append(level[near].mean())
-    late = ages >= ages[-1] - 1.0
-    slope = min(np.polyfit(ages[late], level[late], 1)[0] if late.sum() > 2 else 0.0, -SLOWEST_DECAY_DB_PER_S)
-    end = level[late].mean() + slope * (ages[-1] - ages[late].mean())
-    curve += [end + slope * (age - ages[-1]) for age in ENVELOPE_AGES_S[ages[-1] < ENVELOPE_AGES_S]]
-    return np.maximum(curve, LOUDNESS_FLOOR_DB)
+def _tuned(entries: list[Entry]) -> dict[float, Entry]:
+    """Of each recorded key, rising, the recording that its tuning is read from."""
+    keys = sorted({entry.note for entry in entries})
+    same = {key: [entry for entry in entries if entry.note == key] for key in keys}
+    return {key: min(same[key], key=lambda entry: abs(entry.velocity - REFERENCE_VELOCITY)) for key in keys}
+
+
+def _at_keys(levels: dict[float, np.ndarray], keys: np.ndarray) -> np.ndarray:
+    """Envelopes (N, M, G) at `keys`, from those of the recorded ones."""
+    recorded, known = np.array(list(levels)), np.array(list(levels.values()))
+    if np.array_equal(recorded, keys):
+        return known
+    flat = known.reshape(len(recorded), -1)
+    return np.array([np.interp(keys, recorded, column) for column in flat.T]).T.reshape(len(keys), *known.shape[1:])
+
+
+def _stiffness(tuned: dict[float, Entry]) -> np.ndarray:
+    stiffness = np.array([entry.stiffness for entry in tuned.values()])
+    if not stiffness.any():
+        return np.zeros(KEYS)
+    return np.exp(np.interp(EVERY_KEY, list(tuned), np.log(np.maximum(stiffness, 1e-6))))
+
+
+def _onset_phases(corpus: Corpus, config: WaveNetConfig, tuned: dict[float, Entry]) -> np.ndarray:
+    if not config.excitation_channels:
+        return np.zeros((KEYS, config.partials))
+    recorded = np.array([corpus.phases_of(entry)[0, : config.partials] for entry in tuned.values()])
+    return np.angle(np.exp(1j * recorded))[_nearest(np.array(list(tuned)))]
+
+
+def _longest_age_s(corpus: Corpus, groups: list[list[Entry]]) -> np.ndarray:
+    """The longest that a key, or the nearest recorded one, was heard to be held, in the timbre that was held least."""
+    longest = []
+    for group in groups:
+        keys = np.array(sorted({entry.note for entry in group}))
+        held = [max(held_s(corpus, entry) for entry in group if entry.note == key) for key in keys]
+        longest.append(np.array(held)[_nearest(keys)])
+    return np.float32(np.min(longest, axis=0))
+
+
+def _drums(corpus: Corpus, neutral: Instrument) -> Instrument:
+    """One sound a key: a key without one has the nearest key's, and what is struck rings out, whatever the key does."""
+    entries = _learned(corpus)[0]
+    velocities = velocity_axis(entries, MOST_VELOCITIES)
+    levels = envelopes(corpus, entries, velocities)
+    places = {entry.note: entry.timbre for entry in entries}
+    recorded = np.array(list(levels))
+    owners = recorded[_nearest(recorded)]
+    edges = np.flatnonzero(np.diff(owners, prepend=-1.0, append=-1.0))  # where another key's sound begins
+    keys = np.unique([*edges[:-1], *(edges[1:] - 1)])
+    return replace(
+        neutral,
+        envelope_keys=np.float32(keys),
+        envelope_velocities=np.float32(velocities),
+        envelope_ages_s=ENVELOPE_AGES_S,
+        envelope_db=np.float32([levels[owners[key]] for key in keys]),
+        release_s=np.zeros(KEYS, np.float32),
+        timbre=np.float32([places[owner] for owner in owners]),
+    )
+
+
+def _texture(corpus: Corpus, neutral: Instrument) -> Instrument:
+    """Sound that goes on for ever at its recordings' average level; the velocity that they stand for is 100."""
+    groups, index = _learned(corpus), corpus.index
+    dynamic_db = PLAIN_DYNAMIC * np.log10(np.array(PLAIN_VELOCITIES) / 100.0)
+    average_db = [np.mean(np.concatenate([corpus.loudness_db(entry) for entry in group])) for group in groups]
+    levels = [np.repeat((average + dynamic_db)[None, :, None], 2, axis=2) for average in average_db]
+    return replace(
+        neutral,
+        envelope_velocities=np.float32(PLAIN_VELOCITIES),
+        envelope_db=_stacked([np.clip(level, -89.0, 0.0) for level in levels]),
+        cents=_stacked([neutral.cents] * len(groups)),
+        stiffness=_stacked([neutral.stiffness] * len(groups)),
+        release_s=_stacked([np.full(KEYS, index.damper_s)] * len(groups)),
+        onset_phases=_stacked([neutral.onset_phases] * len(groups)),
+        temperature=_stacked([neutral.temperature] * len(groups)),
+        onset_temperature=_stacked([neutral.onset_temperature] * len(groups)),
+    )

@@ -1,8 +1,9 @@
-"""The training loop: Adam, a warmed-up cosine, averaged weights, clipped gradients, and a checkpoint in the end."""
+"""The training loop: batches in, checkpoints, judgements and a log out, and something to go on from however it ends."""
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -11,164 +12,220 @@ import torch
 
 from ..errors import RtwaveError
 from ..wavenet.config import WaveNetConfig
-from ..wavenet.network import WaveNet
 from ..wavenet.weights import Weights
-from .bits import bits_per_sample
 from .checkpoint import Run, TrainingOptions, read_config
 from .corpus import Corpus
-from .dataset import Batch, Dataset
-from .loss import negative_log_likelihood
+from .dataset import Dataset
+from .distributed import Group, ProcessLostError
+from .learner import Learner, NotFiniteError, learning_rate, noise_share
+from .listen import Heard, columns
+from .segments import Batch
 from .tables import measure_tables
 
-WARM_UP_SHARE = 0.03
-FINAL_SHARE = 0.01
+__all__ = ["Progress", "Trainer", "learning_rate"]
 
 
 @dataclass
 class Progress:
-    """One moment of a run: counts so far, mean bits per sample since the last, and of the held-out recordings."""
+    """One moment of a run: counts so far, and nats and bits per sample of the last step.
+
+    At a checkpoint (`judged`) also the mean bits since the last one, the bits of the held-out recordings, if there are
+    any, and why it could not be written, if so; `heard` where notes were judged. `losses` are the nats of every step
+    since the moment before: a GPU is looked at now and then.
+    """
 
     step: int
     steps: int
     bits: float
+    nats: float
     samples_per_second: float
+    judged: bool = False
+    recent_bits: float = math.nan
     held_out_bits: float | None = None
-
-
-def learning_rate(options: TrainingOptions, step: int) -> float:
-    """The rate at a step: one-cycle rises for 3 % of the run and falls as a cosine; cosine falls from the start."""
-    rise = max(1, int(WARM_UP_SHARE * options.steps)) if options.schedule == "one-cycle" else 0
-    if step < rise:
-        return options.learning_rate * (step + 1) / rise
-    share = (step - rise) / max(1, options.steps - rise)
-    return options.learning_rate * (
-        FINAL_SHARE + (1.0 - FINAL_SHARE) * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
-    )
+    heard: tuple[Heard, ...] = ()
+    unsaved: str | None = None
+    losses: tuple[float, ...] = ()
 
 
 class Trainer:
-    """A network, its averaged twin, its optimiser and its run's folder."""
+    """What learns, what it learns from, and its run's folder."""
 
-    def __init__(self, corpus: Corpus, config: WaveNetConfig, options: TrainingOptions, run: Run) -> None:
+    def __init__(
+        self, corpus: Corpus, config: WaveNetConfig, options: TrainingOptions, run: Run, group: Group | None = None
+    ) -> None:
         self.corpus, self.config, self.options, self.run_folder = corpus, config, options, run
+        self.group = group or Group()
+        if options.batch % self.group.world:
+            raise RtwaveError(
+                f"training: batch is {options.batch}, expected a multiple of the {self.group.world} processes"
+            )
         self.dataset = Dataset(corpus, config, batch=options.batch, length=options.length, noise=options.noise)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        torch.manual_seed(options.seed)
-        self.network = WaveNet(config).to(self.device)
-        self.averaged = WaveNet(config).to(self.device)
-        self.averaged.load_state_dict(self.network.state_dict())
-        self.predict = torch.compile(self.network.predict) if options.compile else self.network.predict
-        self.optimizer = torch.optim.Adam(self.network.parameters(), options.learning_rate, betas=(0.9, 0.99))
-        self.held_out = self.dataset.validation()
+        self.learner = Learner(config, options, self.group)
+        self.held_out = self.dataset.validation() if self.group.first else []
         self.instrument = measure_tables(corpus, config)
         self.step = 0
-        self.bfloat16 = options.precision == "bfloat16" or (options.precision == "auto" and _bfloat16_pays())
+        self._stopping = self._within_step = False
 
-    def resume(self, state: dict) -> None:
-        """Take up a run where `save` left it."""
-        if read_config(state) != self.config:
-            raise RtwaveError(f"{self.run_folder.folder}: holds another network; train without --resume, or elsewhere")
-        self.network.load_state_dict(state["network"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+    @property
+    def network(self) -> torch.nn.Module:
+        """What learns."""
+        return self.learner.network
 
-    def save(self) -> None:
-        """Write checkpoint and averaged weights; RtwaveError and the last good ones kept where one is not finite."""
-        try:
-            weights = self.weights()
-        except RtwaveError as error:
-            raise RtwaveError(f"training: {error} at step {self.step}; resume with a lower --learning-rate") from None
-        self.run_folder.save_state(
-            {
-                "config": self.config.to_json(),
-                "options": msgspec.json.encode(self.options).decode(),
-                "corpus": str(self.corpus.folder.resolve()),
-                "network": self.network.state_dict(),
-                "averaged": self.averaged.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "step": self.step,
-            }
-        )
-        weights.save(self.run_folder.weights_path)
+    @property
+    def averaged(self) -> torch.nn.Module:
+        """What is judged and shipped."""
+        return self.learner.averaged
 
     def weights(self) -> Weights:
         """The averaged network with the corpus's tables: what is judged and shipped."""
         return self.averaged.weights(self.instrument)
 
-    def train(self, report: Callable[[Progress], None]) -> None:
-        """Run to the last step; `report` hears of every step. A stop of any kind leaves a checkpoint.
+    def stop(self) -> None:
+        """End `train`, in all processes, with a checkpoint and KeyboardInterrupt after the step at hand."""
+        self._stopping = True
 
-        Raises RtwaveError when the loss is no longer finite; the last good checkpoint stays.
+    def plan(self, options: TrainingOptions) -> None:
+        """Go by another number of steps, and so another schedule."""
+        self.options = self.learner.options = options
+
+    def resume(self, state: dict) -> None:
+        """Take up a run where `save` left it."""
+        if read_config(state) != self.config:
+            raise RtwaveError(f"{self.run_folder.folder}: holds another network; train without --resume, or elsewhere")
+        self.learner.load(state)
+        self.step = state["step"]
+
+    def save(self) -> None:
+        """Write checkpoint and averaged weights; RtwaveError and the last good ones kept where that cannot be."""
+        if not self.group.first:
+            return
+        if not self.learner.finite():
+            raise NotFiniteError(f"training: the network holds NaN or infinity at step {self.step}")
+        state = {
+            "config": self.config.to_json(),
+            "options": msgspec.json.encode(self.options).decode(),
+            "corpus": str(self.corpus.folder.resolve()),
+            "step": self.step,
+        }
+        self.run_folder.save_state(state | self.learner.state())
+        self.weights().save(self.run_folder.weights_path)
+
+    def train(
+        self,
+        report: Callable[[Progress], None],
+        listen: Callable[[Weights], list[Heard]] | None = None,
+        listen_every: int | None = None,
+    ) -> None:
+        """Run to the last step; `report` hears of every step that was looked at, in the first process.
+
+        A stop of any kind leaves a checkpoint where there is something good to go on from: KeyboardInterrupt is passed
+        on after it, RtwaveError says in its line which step was saved. A disk that is full at a checkpoint does not
+        stop the run; RtwaveError in the end, if the last checkpoint could not be written.
+        `listen` judges by ear at each checkpoint, and every `listen_every` steps.
         """
-        options = self.options
-        batches = self.dataset.batches(options.seed, skip=self.step)
-        began, counted, bits = time.monotonic(), 0, []
         try:
-            while self.step < options.steps:
-                bits.append(self._learn(next(batches)))
-                self.step += 1
-                counted += options.batch * options.length
-                progress = Progress(self.step, options.steps, bits[-1], counted / (time.monotonic() - began))
-                if self.step % options.validate_every == 0 or self.step == options.steps:
-                    progress.held_out_bits = self.validate()
-                    self.save()
-                    self.run_folder.log(
-                        {
-                            "step": self.step,
-                            "samples": self.step * options.batch * options.length,
-                            "bits": round(float(np.mean(bits)), 4),
-                            "held_out_bits": progress.held_out_bits and round(progress.held_out_bits, 4),
-                            "samples_per_second": round(progress.samples_per_second),
-                        }
-                    )
-                    bits = []
-                report(progress)
+            unsaved = self._learn_all(report, listen, listen_every)
         except KeyboardInterrupt:
+            if self._within_step:  # stopped twice: half a step is nothing to go on from
+                raise RtwaveError(f"training: stopped within step {self.step}; {self._kept()}") from None
             self.save()
             raise
+        except NotFiniteError as error:
+            raise RtwaveError(f"{error}; {self._keep()}; go on with --resume and a lower --learning-rate") from None
+        except ProcessLostError as error:
+            raise ProcessLostError(f"{error}; {self._keep()}; start all of them again with --resume") from None
+        except RtwaveError as error:
+            raise RtwaveError(f"{error}; {self._keep()}; put it right and go on with --resume") from None
+        if unsaved:
+            raise RtwaveError(f"{unsaved}; the run is complete but not saved: make room, go on with --resume")
 
-    def _learn(self, batch: Batch) -> float:
-        """One step of the optimiser; returns bits per counted sample."""
-        rate = learning_rate(self.options, self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        nats = self._nats(self.predict, batch, self.bfloat16)
-        loss = nats.mean()
-        if not math.isfinite(loss.item()):
-            raise RtwaveError(
-                f"training: loss is {loss.item()} at step {self.step}; resume with a lower --learning-rate"
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
-        self.optimizer.step()
-        keep = min(self.options.ema, (1.0 + self.step) / (10.0 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1.0 - keep)
-        return self._bits(nats.detach(), batch)
+    def _keep(self) -> str:
+        """Save in an emergency, and say what is on disk now."""
+        if not self.group.first:
+            return "the first process saves"
+        try:
+            self.save()
+        except RtwaveError:
+            return self._kept()
+        return f"saved at step {self.step}"
 
-    def _bits(self, nats: torch.Tensor, batch: Batch) -> float:
-        counted = slice(batch.context, None)
-        return bits_per_sample(self.config, nats.cpu().numpy(), batch.targets[:, counted], batch.gain[:, counted])
+    def _kept(self) -> str:
+        return "the last checkpoint is kept" if self.run_folder.state_path.is_file() else "nothing was saved yet"
 
-    def _nats(self, predict: Callable, batch: Batch, bfloat16: bool) -> torch.Tensor:
-        """Nats of every counted sample (B, T − context)."""
-        inputs, targets, features = (
-            torch.from_numpy(array).to(self.device) for array in (batch.inputs, batch.targets, batch.conditioning)
+    def _learn_all(self, report: Callable, listen: Callable | None, listen_every: int | None) -> str | None:
+        """The loop itself; returns why the last checkpoint could not be written, or None."""
+        options, first = self.options, self.group.first
+        began, start, seen, unsaved = time.monotonic(), self.step, [], None
+        with contextlib.closing(self.batches(self.step)) as batches:
+            while self.step < options.steps:
+                self._within_step = True
+                figures = self._learn(next(batches))
+                self.step += 1
+                self._within_step = False
+                due = self.step % options.validate_every == 0 or self.step == options.steps
+                played = due or bool(listen_every and self.step % listen_every == 0)
+                figures += self.learner.look() if played else []
+                seen += figures if first else []
+                if first and figures:
+                    speed = (self.step - start) * options.batch * options.length / (time.monotonic() - began)
+                    latest = figures[-1]
+                    progress = Progress(self.step, options.steps, latest.bits, latest.nats, speed)
+                    progress.losses = tuple(each.nats for each in figures)
+                    if played:
+                        progress.recent_bits = float(np.mean([each.bits for each in seen]))
+                        seen = []
+                    if due:
+                        progress.judged = True
+                        progress.held_out_bits = self.validate()
+                        unsaved = progress.unsaved = self._checkpoint()
+                    if listen and played:
+                        progress.heard = tuple(listen(self.weights()))
+                    if due or progress.heard:
+                        self._log(progress)
+                    report(progress)
+                if any(each.stopping for each in figures):
+                    raise KeyboardInterrupt
+        return unsaved
+
+    def _checkpoint(self) -> str | None:
+        """Save; returns why that could not be done. RtwaveError where the weights are not finite."""
+        try:
+            self.save()
+        except NotFiniteError:
+            raise
+        except RtwaveError as error:
+            return str(error)
+        return None
+
+    def _log(self, progress: Progress) -> None:
+        """One line of log.csv; what cannot be written there is let go."""
+        row = {
+            "step": progress.step,
+            "samples": progress.step * self.options.batch * self.options.length,
+            "bits": round(progress.recent_bits, 4),
+            "held_out_bits": None if progress.held_out_bits is None else round(progress.held_out_bits, 4),
+            "samples_per_second": round(progress.samples_per_second),
+        }
+        with contextlib.suppress(RtwaveError):  # the checkpoint beside it tells of the full disk
+            self.run_folder.log(row | columns(progress.heard))
+
+    def batches(self, skip: int) -> Iterator[Batch]:
+        """This process's share of every batch from number `skip` on."""
+        options, group = self.options, self.group
+        return self.dataset.batches(
+            options.seed, skip, group.rank, group.world, lambda number: options.noise * noise_share(options, number)
         )
-        partials = None if batch.excitation is None else torch.from_numpy(batch.excitation).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-            outputs = predict(inputs, features if self.config.conditioning_channels else None, partials)
-        return negative_log_likelihood(self.config, outputs.float(), targets)[:, batch.context :]
+
+    def _learn(self, batch: Batch) -> list:
+        """One step of the optimiser."""
+        return self.learner.learn(batch, self.step, self._stopping)
 
     @torch.no_grad()
     def validate(self) -> float | None:
         """Bits per 16-bit sample of the averaged network on the held-out recordings, in float32; None without any."""
-        bits = [self._bits(self._nats(self.averaged.predict, batch, bfloat16=False), batch) for batch in self.held_out]
-        return float(np.average(bits, weights=[len(batch.inputs) for batch in self.held_out])) if bits else None
-
-
-def _bfloat16_pays() -> bool:
-    """Whether this machine multiplies bfloat16 in hardware."""
-    return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+        count, predict = self.learner.count, self.learner.predict_averaged
+        sums = [count(predict, batch, bfloat16=False)[1] * len(batch.inputs) for batch in self.held_out]
+        if not sums:
+            return None
+        _, bits, weights = torch.stack(sums).sum(0).tolist()
+        return bits / weights if weights and math.isfinite(bits) else None

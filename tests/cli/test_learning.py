@@ -19,14 +19,18 @@ from rtwave.presets import load_preset, write_preset
 from rtwave.training.checkpoint import Run, read_options
 from rtwave.wavenet.weights import Weights
 
+from ..conftest import pluck
+
 SMALL = ["--layers", "3", "--residual-channels", "8", "--skip-channels", "8", "--head-channels", "8", "--batch", "2"]
 SMALL += ["--length", "512", "--render-every", "20", "--precision", "float32"]
 
 
-def rtwave(*words, folder, torch=True):
+def rtwave(*words, folder, extra=True):
+    """A program of its own, without what the extra `train` installs if told so."""
     words = [str(word) for word in words]
-    if not torch:
-        code = f"import sys; sys.modules['torch'] = None; from rtwave.cli.main import run; sys.exit(run({words}))"
+    if not extra:
+        code = "import sys; sys.modules |= dict.fromkeys(('torch', 'soxr', 'matplotlib')); "
+        code += f"from rtwave.cli.main import run; sys.exit(run({words}))"
         command = [sys.executable, "-W", "error", "-c", code]
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     command = [sys.executable, "-W", "error", "-m", "rtwave", *words]
@@ -65,13 +69,15 @@ def test_train_tells_how_it_goes_and_leaves_a_note_to_hear(learned):
 def exported(learned):
     """The preset made of it, and what export said."""
     folder, _, _ = learned
-    words = ["export", "run", "--out", "preset", "--name", "pluck", "--license", "CC0"]
-    said = rtwave(*words, folder=folder, torch=False)
+    (folder / "terms.txt").write_text("CC0: do as you like.")
+    words = ["export", "run", "--out", "preset", "--name", "pluck", "--license", "CC0", "--license-file", "terms.txt"]
+    words += ["--program", 90, "--controller", "timbre=21", "--timbre", 0.25, "--temperature-range", 0.1, 1.2]
+    said = rtwave(*words, folder=folder, extra=False)
     assert (said.returncode, said.stderr) == (0, "")
     return load_preset(folder / "preset"), said.stdout
 
 
-def test_export_makes_a_preset_that_renders_and_needs_no_torch(learned, exported):
+def test_export_makes_a_preset_that_renders_and_needs_no_extra(learned, exported):
     folder, _, _ = learned
     assert (exported[0].folder / "LICENSE.txt").read_text().startswith("CC0")
     played = rtwave(
@@ -79,6 +85,13 @@ def test_export_makes_a_preset_that_renders_and_needs_no_torch(learned, exported
     )
     assert played.returncode == 0, played.stderr
     assert soundfile.info(folder / "take.wav").frames > 0
+
+
+def test_export_writes_how_a_preset_is_called_moved_and_licensed(exported):
+    preset, _ = exported
+    assert (preset.program, preset.controls) == (90, {"timbre": 21})
+    assert (preset.playing.timbre, preset.playing.temperature_range) == (0.25, (0.1, 1.2))
+    assert (preset.folder / "LICENSE.txt").read_text() == "CC0: do as you like."
 
 
 def test_a_preset_holds_what_every_precision_loses_and_plays_the_one_it_says(exported):
@@ -91,19 +104,22 @@ def test_a_preset_holds_what_every_precision_loses_and_plays_the_one_it_says(exp
 
 
 @pytest.mark.parametrize("words", [["run"], ["preset", "--corpus", "corpus"]], ids=["run", "preset"])
-def test_evaluate_tells_the_same_of_a_run_and_of_its_preset_and_needs_no_torch(learned, exported, words):
-    answer = rtwave("evaluate", *words, "--json", folder=learned[0], torch=False)
+def test_evaluate_tells_the_same_of_a_run_and_of_its_preset_and_needs_no_extra(learned, exported, words):
+    answer = rtwave("evaluate", *words, "--json", folder=learned[0], extra=False)
     assert (answer.returncode, answer.stderr) == (0, "")
     found, (preset, _) = json.loads(answer.stdout), exported
-    assert found["bits"] == preset.precision
-    assert found["recordings"] == 1
-    assert found["auto"] == Engine(preset).precision
+    assert found["bits"]["bits"] == preset.precision
+    assert found["bits"]["recordings"] == len(found["held_out"]) == 1
+    assert found["bits"]["auto"] == found["precision"] == Engine(preset).precision
+    assert {verdict["name"] for verdict in found["verdicts"]} >= {"pitch within 5 cents", "distance below 0.8"}
 
 
 def test_evaluate_in_words_says_which_precision_auto_takes_and_when_the_preset_says_otherwise(learned, exported):
     folder, (preset, _) = learned[0], exported
-    said = rtwave("evaluate", "preset", "--corpus", "corpus", folder=folder).stdout.splitlines()
-    assert [line.split()[0] for line in said[2:]] == ["precision", "float32", "bfloat16", "int8"]
+    said = rtwave("evaluate", "preset", "--corpus", "corpus", "--page", "page.html", folder=folder).stdout.splitlines()
+    assert [line.split()[0] for line in said[2:6]] == ["precision", "float32", "bfloat16", "int8"]
+    assert any(line.split()[0] in ("met", "MISSED") and "pitch within 5 cents" in line for line in said if line)
+    assert (folder / "page.html").read_text().startswith("<!doctype html>")
     assert [line.split()[0] for line in said if "auto takes it" in line] == [Engine(preset).precision]
     write_preset(folder / "bare", replace(preset.weights, ranges=None), name="bare")
     said = rtwave("evaluate", "bare", "--corpus", "corpus", folder=folder)
@@ -149,7 +165,9 @@ def test_a_stopped_run_is_saved_and_resumed_as_it_was(learned, tmp_path, stop):
 
 
 def test_an_unpitched_preset_with_three_taps_and_knobs_is_learned_and_exported(recordings, tmp_path):
-    rows = [f"{path.name},60,{100 + n},{n / 12}" for n, path in enumerate(sorted(recordings.iterdir()))]
+    keys = {"A": 69, "C": 60, "D": 63, "F": 66}
+    files = sorted(path.name for path in recordings.iterdir())
+    rows = [f"{name},{keys[name[6]]},{100 + n},{n / 12}" for n, name in enumerate(files)]
     (tmp_path / "list.csv").write_text("\n".join(["file,note,velocity,knob2", *rows]))
     for words in (
         ("prepare", recordings, "--out", "corpus", "--manifest", "list.csv", "--seconds", 0.5),
@@ -162,21 +180,23 @@ def test_an_unpitched_preset_with_three_taps_and_knobs_is_learned_and_exported(r
     assert (config.excitation, config.kernel_size, config.conditioning[-1]) == ("none", 3, "knob2")
 
 
-def test_train_says_which_recordings_are_too_short_and_that_none_is_held_out(recordings, tmp_path):
-    for name in ("pluck_C4_v110.wav", "pluck_D#4_v110.flac"):
-        (tmp_path / name).write_bytes((recordings / name).read_bytes())
+def test_train_learns_from_short_recordings_and_says_that_none_is_held_out(recordings, tmp_path):
+    soundfile.write(tmp_path / "pluck_C4_v110.wav", pluck(60, 110, 3.0), 44_100)
+    (tmp_path / "pluck_D#4_v110.flac").write_bytes((recordings / "pluck_D#4_v110.flac").read_bytes())
     samples, rate = soundfile.read(recordings / "pluck_C4_v30.wav")
     soundfile.write(tmp_path / "pluck_E4.wav", samples[: rate // 2], rate)
     assert rtwave("prepare", ".", "--out", "corpus", folder=tmp_path).returncode == 0
     small = [*SMALL, "--length", "16000", "--steps", "1"]
     trained = rtwave("train", "corpus", "--out", "run", *small, folder=tmp_path)
     assert trained.returncode == 0, trained.stderr
-    assert "left out 1 recordings, shorter than a segment of --length: pluck_E4.wav" in trained.stdout
+    assert "; 3 recordings to learn from" in trained.stdout
+    assert "left out" not in trained.stdout
     assert "no recording is held out" in trained.stdout
     assert "nan" not in trained.stdout
     evaluated = rtwave("evaluate", "run", folder=tmp_path)
     assert (evaluated.returncode, evaluated.stdout) == (1, "")
-    assert evaluated.stderr == f"rtwave: {tmp_path / 'corpus'}: no recording is held out, so nothing can be judged\n"
+    told = "no recording is held out, so nothing can be judged; prepare four or more"
+    assert evaluated.stderr == f"rtwave: {tmp_path / 'corpus'}: {told}\n"
     exported = rtwave("export", "run", "--out", "preset", folder=tmp_path)
     assert (exported.returncode, "bits" in exported.stdout) == (0, False)
     preset = load_preset(tmp_path / "preset")
@@ -195,26 +215,33 @@ def test_train_says_which_recordings_are_too_short_and_that_none_is_held_out(rec
         (("train", "corpus", "--out", "run", "--resume"), "run: is at step 40 of 40 already; add --steps"),
         (("train", "corpus", "--out", "run", "--resume", "--layers", "4"), "dilations is (1, 2, 4), not (1, 2, 4, 8)"),
         (("train", "corpus", "--out", "run", "--resume", "--output", "mulaw"), "output is 'gaussian', not 'mulaw'"),
-        (("train", "corpus", "--length", "90000"), "no recording is as long as a segment of 90000 samples"),
         (("train", "corpus", "--learning-rate", "-1"), "learning_rate is -1.0"),
         (("train", "corpus", "--output", "loud"), "output is 'loud'"),
         (("export", "empty"), "no such weights file"),
         (("export", "preset_of_old"), "preset_of_old: does not say what corpus it was learned from; name it with"),
-        (("evaluate", "empty"), "empty: neither a run's folder nor a preset's, nor the name of a preset (piano"),
+        (("evaluate", "empty"), "empty: neither a run's folder nor a preset's, nor the name of a preset ("),
         (("evaluate", "preset_of_old"), "does not say what corpus it was learned from; name it with --corpus"),
         (("evaluate", "piano", "--corpus", "empty"), "not a whole corpus"),
+        (("evaluate", "piano", "--corpus", "corpus", "--page", "nowhere/page.html"), "cannot write the page"),
         (("evaluate", "run", "--instruction-set", "abacus"), "instruction set is 'abacus', this machine has"),
         (("export", "run", "--name", "../evil"), "name is '../evil'"),
         (("export", "run", "--name", ""), "name is ''"),
+        (
+            ("export", "run", "--controller", "timbre"),
+            "--controller is 'timbre', expected a control and its controller",
+        ),
+        (("export", "run", "--controller", "timbre=64"), "timbre is 64, expected a controller from 1 to 119"),
+        (("export", "run", "--license-file", "none.txt"), "none.txt: cannot be read as text"),
         (("export", "run", "--demo", "corpus/corpus.json"), "not a whole MIDI file"),
     ],
 )
-def test_bad_input_is_one_line_and_a_non_zero_exit(learned, words, message):
+def test_bad_input_is_one_line_and_a_non_zero_exit(rtwave, learned, monkeypatch, words, message):
     folder, _, _ = learned
+    monkeypatch.chdir(folder)
     (folder / "empty").mkdir(exist_ok=True)
     if not (folder / "preset_of_old").exists():
         write_preset(folder / "preset_of_old", Weights.load(folder / "run" / "model.safetensors"), name="old")
-    said = rtwave(*words, folder=folder)
-    assert said.returncode == 1
-    assert message in said.stderr
-    assert len(said.stderr.strip().splitlines()) == 1
+    code, _, err = rtwave(*words)
+    assert code == 1
+    assert message in err
+    assert err.count("\n") == 1

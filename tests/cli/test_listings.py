@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from rtwave import presets
@@ -10,7 +11,7 @@ from rtwave.instrument.midi import Port
 from rtwave.presets import load_preset, write_preset
 
 from ..jack import Client, server
-from ..small_preset import write_small_preset
+from ..small_preset import small_weights, write_small_preset
 from .programs import started
 
 
@@ -37,6 +38,15 @@ def test_presets_tell_their_program_and_what_their_controllers_move(rtwave, at_h
     assert "  program 300 (bank 2, program 44), knob1 on CC 21, vibrato on CC 22\n" in out
     listing = {entry["name"]: entry for entry in json.loads(rtwave("presets", "--json")[1])}
     assert (listing["bell"]["program"], listing["bell"]["controls"]) == (300, {"knob1": 21, "vibrato": 22})
+
+
+def test_presets_tell_between_how_many_timbres_a_control_moves(rtwave, at_home):
+    weights = small_weights()
+    tables = weights.instrument
+    for name in ("envelope_db", "cents", "stiffness", "release_s", "onset_phases", "temperature", "onset_temperature"):
+        setattr(tables, name, np.stack([getattr(tables, name)] * 3))
+    write_small_preset(at_home, weights, program=90)
+    assert "  program 90, timbre moves between 3\n" in rtwave("presets")[1]
 
 
 def test_presets_and_doctor_tell_the_precision_that_will_be_played(rtwave, at_home, monkeypatch):

@@ -74,7 +74,7 @@ def test_ctrl_c_is_one_line(rtwave, monkeypatch):
     assert rtwave("render", "song.mid", "-o", "song.wav") == (1, "", "rtwave: interrupted\n")
 
 
-@pytest.mark.parametrize("library", ["torch", "scipy", "soxr"])
+@pytest.mark.parametrize("library", ["torch", "soxr", "matplotlib"])
 def test_missing_extra_is_one_line_that_names_it(rtwave, monkeypatch, library):
     monkeypatch.setattr("rtwave.cli.prepare.prepare", lambda: importlib.import_module(library))
     monkeypatch.setitem(sys.modules, library, None)

@@ -1,5 +1,7 @@
 """What every fault befalls: a small preset, a tune of some seconds, and what the tune should sound like."""
 
+import subprocess
+
 import mido
 import numpy as np
 import pytest
@@ -49,3 +51,17 @@ def same_beginning(rendered):
         return len(recorded) / rate
 
     return check
+
+
+@pytest.fixture
+def small_disk(request, tmp_path):
+    """A folder on a disk of its own, with room for as much as the file's DISK says."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = f"size={request.module.DISK}"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", folder], capture_output=True).returncode:
+        pytest.skip("may not mount a disk here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)

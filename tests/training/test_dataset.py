@@ -4,7 +4,8 @@ import pytest
 
 from rtwave.errors import RtwaveError
 from rtwave.training.corpus import Corpus
-from rtwave.training.dataset import EARLIEST_RELEASE_S, Dataset, resample_at
+from rtwave.training.dataset import EARLIEST_RELEASE_S, Dataset
+from rtwave.training.segments import Cut
 from rtwave.wavenet.codec import deemphasize, encode
 from rtwave.wavenet.config import WaveNetConfig
 from rtwave.wavenet.features import level
@@ -26,18 +27,15 @@ def corpus(corpus_folder):
 def segment(corpus, config=CONFIG, start=3200, detune=0.0, release=None, noise=0.0, length=512):
     dataset = Dataset(corpus, config, length=length)
     entry = corpus.index.entries[4]
-    arrays = dataset.segment(entry, start, detune, release, noise, np.random.default_rng(0))
-    return dataset, entry, dict(zip(("inputs", "targets", "features", "partials", "gain"), arrays, strict=True))
+    return dataset, entry, rows(dataset, Cut(entry, start, detune, release, noise))
 
 
-def test_a_whole_position_returns_the_sample_itself_and_a_fraction_lies_on_the_wave():
-    wave = np.sin(0.3 * np.arange(200)).astype(np.float32)
-    np.testing.assert_allclose(resample_at(wave, np.arange(50.0, 100.0)), wave[50:100], atol=5e-3)
-    np.testing.assert_allclose(
-        resample_at(wave, np.arange(50.0, 100.0) + 0.37), np.sin(0.3 * (np.arange(50, 100) + 0.37)), atol=5e-3
-    )
-    assert not resample_at(wave, np.arange(-60.0, -30.0)).any()
-    assert not resample_at(wave, np.arange(260.0, 290.0)).any()
+def rows(dataset, cut):
+    """The arrays of one segment."""
+    batch = dataset.segment(cut, np.random.default_rng(0))
+    arrays = {"features": batch.conditioning, "partials": batch.excitation, "weights": batch.weights}
+    arrays |= {"inputs": batch.inputs, "targets": batch.targets, "gain": batch.gain}
+    return {name: array[0] for name, array in arrays.items() if array is not None}
 
 
 def test_inputs_are_the_targets_one_sample_late(corpus):
@@ -48,18 +46,17 @@ def test_inputs_are_the_targets_one_sample_late(corpus):
 def test_targets_are_the_recording_emphasised(corpus):
     dataset, entry, arrays = segment(corpus, start=-32)
     restored = deemphasize(arrays["targets"], 0.85)
-    recording = np.concatenate([np.zeros(32), corpus.audio[entry.audio_start :][: dataset.length - 32]])
-    assert np.abs(restored - recording).max() < 0.02 * np.abs(recording).max()
+    recording = np.concatenate([np.zeros(32), corpus.sound(entry)[: dataset.length - 32]])
+    assert np.abs(restored - recording).max() < 1e-5 * np.abs(recording).max()
 
 
 def test_levelled_targets_times_their_gain_are_the_recording(corpus):
     levelled = WaveNetConfig(pre_emphasis=0.0, leveling="loudness", conditioning=("gate",))
     _, entry, arrays = segment(corpus, levelled)
-    recording = corpus.audio[entry.audio_start + 3200 :][: len(arrays["targets"])]
-    assert np.abs(arrays["targets"] * arrays["gain"] - recording).max() < 0.02 * np.abs(recording).max()
+    recording = corpus.sound(entry)[3200:][: len(arrays["targets"])]
+    assert np.abs(arrays["targets"] * arrays["gain"] - recording).max() < 1e-5 * np.abs(recording).max()
     assert np.sqrt((arrays["targets"] ** 2).mean()) == pytest.approx(0.1, rel=0.2)
-    period = entry.loudness_start + 100
-    assert arrays["gain"][0] == pytest.approx(level(corpus.loudness[period]), rel=1e-4)
+    assert arrays["gain"][0] == pytest.approx(level(corpus.loudness_db(entry)[100]), rel=1e-4)
 
 
 def test_before_the_onset_all_is_silence_and_zero_conditioning(corpus):
@@ -70,7 +67,9 @@ def test_before_the_onset_all_is_silence_and_zero_conditioning(corpus):
     assert arrays["features"][2].any()
 
 
-def test_note_off_damps_the_sound_and_its_loudness_alike(corpus):
+@pytest.mark.parametrize("damper_s", [0.06, 0.2])
+def test_note_off_damps_the_sound_and_its_loudness_alike(corpus, damper_s):
+    corpus.index = msgspec.structs.replace(corpus.index, damper_s=damper_s)
     _, _, held = segment(corpus)
     _, _, released = segment(corpus, release=3200)
     gate, loudness = 0, 1
@@ -78,13 +77,32 @@ def test_note_off_damps_the_sound_and_its_loudness_alike(corpus):
     assert not released["features"][:, gate].any()
     seconds = np.arange(len(released["features"])) * 32 / 16_000
     np.testing.assert_allclose(
-        held["features"][:, loudness] - released["features"][:, loudness], 8.686 * seconds / 0.06 / 30, atol=1e-3
+        held["features"][:, loudness] - released["features"][:, loudness], 8.686 * seconds / damper_s / 30, atol=1e-3
     )
     decay = (
         np.abs(deemphasize(released["targets"], 0.85))[400:500].max()
         / np.abs(deemphasize(held["targets"], 0.85))[400:500].max()
     )
-    assert decay == pytest.approx(np.exp(-450 / 16_000 / 0.06), rel=0.1)
+    assert decay == pytest.approx(np.exp(-450 / 16_000 / damper_s), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "undamped_from", "sustained", "damped"),
+    [
+        ("notes", 128, False, True),
+        ("notes", 60, False, False),
+        ("notes", 60, True, True),
+        ("drums", 128, False, False),
+        ("texture", 60, False, True),
+    ],
+)
+def test_what_is_damped_when_a_key_is_let_go(corpus, kind, undamped_from, sustained, damped):
+    changes = {"kind": kind, "undamped_from": undamped_from, "sustained": sustained}
+    corpus.index = msgspec.structs.replace(corpus.index, **changes)
+    unpitched = WaveNetConfig(dilations=(1,), conditioning=("gate",))
+    _, _, held = segment(corpus, unpitched)
+    _, _, released = segment(corpus, unpitched, release=3200)
+    assert (np.abs(released["targets"][-32:]).max() < 0.9 * np.abs(held["targets"][-32:]).max()) == damped
 
 
 def test_excitation_is_in_phase_with_the_detuned_recording(corpus):
@@ -116,10 +134,28 @@ def test_a_batch_depends_on_its_seed_and_number_alone(corpus):
     assert not (first.targets == second.targets).all()
 
 
+def test_processes_that_share_a_batch_draw_what_one_would(corpus):
+    whole = next(Dataset(corpus, CONFIG, batch=5, length=256).batches(seed=5, skip=7))
+    dataset = Dataset(corpus, CONFIG, batch=5, length=256)
+    parts = [next(dataset.batches(seed=5, skip=7, rank=rank, world=2)) for rank in (0, 1)]
+    assert [len(part.inputs) for part in parts] == [2, 3]
+    for name in ("inputs", "targets", "conditioning", "excitation", "gain", "weights"):
+        together = np.concatenate([getattr(part, name) for part in parts])
+        assert (together == getattr(whole, name)).all(), name
+
+
+def test_noise_may_change_from_batch_to_batch(corpus):
+    dataset = Dataset(corpus, CONFIG, batch=4, length=256, noise=0.0)
+    batches = dataset.batches(seed=1, noise=lambda number: 0.1 * (number == 1))
+    silent, loud, silent_again = (next(batches) for _ in range(3))
+    for batch, heard in ((silent, False), (loud, True), (silent_again, False)):
+        assert (batch.inputs[:, 1:] != batch.targets[:, :-1]).any() == heard
+
+
 def test_mulaw_segments_are_classes(corpus):
     config = WaveNetConfig(output="mulaw", dilations=(1, 2), conditioning=("gate",))
     _, entry, arrays = segment(corpus, config)
-    recording = corpus.audio[entry.audio_start + 3200 :][:100]
+    recording = corpus.sound(entry)[3200:3300]
     assert np.abs(arrays["targets"][:100] - encode(recording)).max() <= 2
     assert arrays["inputs"].dtype == np.int64
     _, _, noisy = segment(corpus, config, noise=0.015)
@@ -132,12 +168,32 @@ def test_held_out_recordings_are_never_learned_from(corpus):
     assert dataset.validation()
 
 
+def test_what_a_run_is_judged_by_is_always_the_same_and_cut_when_it_is_read(corpus):
+    entries = [
+        msgspec.structs.replace(entry, held_out=index > 0, name=f"{index}")
+        for index, entry in enumerate(corpus.index.entries * 10)
+    ]
+    corpus.index = msgspec.structs.replace(corpus.index, entries=entries)
+    held_out = Dataset(corpus, CONFIG, length=256, batch=5).validation()
+    assert [len(batch.inputs) for batch in held_out] == [5] * 12 + [4]
+    assert (held_out[3].targets == held_out[3].targets).all()
+    assert held_out[3] is not held_out[3]
+    assert held_out[0].weights[:, held_out[0].context :].all()
+
+
+DRAWN = ("entry", "start", "detune", "release", "noise")
+
+
+def drawn(dataset, count=4000):
+    generator = np.random.default_rng(0)
+    return [dataset._choose(generator, dataset.noise) for _ in range(count)]
+
+
 @pytest.fixture
-def draws(corpus, monkeypatch):
+def draws(corpus):
     """(entry, start, detune, release, noise) of 4000 draws from a corpus of keys three semitones apart."""
-    monkeypatch.setattr(Dataset, "segment", lambda self, *drawn: drawn[:5])
-    dataset, generator = Dataset(corpus, CONFIG, length=2048, noise=0.02), np.random.default_rng(0)
-    return dataset, list(zip(*(dataset._draw_one(generator) for _ in range(4000)), strict=True))
+    dataset = Dataset(corpus, CONFIG, length=2048, noise=0.02)
+    return dataset, [[getattr(cut, name) for cut in drawn(dataset)] for name in DRAWN]
 
 
 def test_segments_are_drawn_from_all_recordings_alike_and_a_quarter_begin_at_the_onset(draws):
@@ -181,25 +237,125 @@ def shortened(corpus, names, samples):
     return corpus
 
 
-def test_no_segment_reads_past_the_end_of_its_recording(corpus, monkeypatch):
-    monkeypatch.setattr(Dataset, "segment", lambda self, *drawn: drawn[:3])
+def test_no_segment_that_fits_reads_past_the_end_of_its_recording(corpus):
     dataset = Dataset(shortened(corpus, {entry.name for entry in corpus.index.entries}, 2400), CONFIG, length=2048)
-    generator = np.random.default_rng(0)
-    for _ in range(200):
-        entry, start, detune = dataset._draw_one(generator)
-        assert (start + dataset.length) * 2 ** (detune / 12) < entry.samples
+    for cut in drawn(dataset, 200):
+        assert (cut.start + dataset.length) * 2 ** (cut.detune / 12) < cut.entry.samples
 
 
-def test_recordings_shorter_than_a_segment_are_left_out_and_named(corpus):
-    short = {entry.name for entry in corpus.index.entries[:2]}
-    dataset = Dataset(shortened(corpus, short, 2000), CONFIG, length=2048)
-    assert {entry.name for entry in dataset.too_short} == short
-    assert not {entry.name for entry in dataset.train} & short
+def test_of_a_recording_shorter_than_a_segment_its_own_samples_count(corpus):
+    dataset = Dataset(shortened(corpus, {corpus.index.entries[4].name}, 1000), CONFIG, length=2048)
+    entry = corpus.index.entries[4]
+    assert all(cut.start == -dataset.context for cut in drawn(dataset, 400) if cut.entry is entry)
+    for detune in (-1.0, 0.0, 1.0):
+        arrays = rows(dataset, Cut(entry, -dataset.context, detune))
+        ends = dataset.context + int(1000 / 2 ** (detune / 12))
+        assert not arrays["weights"][: dataset.context].any()
+        assert arrays["weights"][dataset.context : ends].all()
+        assert not arrays["weights"][ends:].any()
+        assert np.isfinite(arrays["targets"]).all()
 
 
-def test_a_length_that_fits_no_recording_is_one_clear_error(corpus):
-    with pytest.raises(RtwaveError, match=r"no recording is as long as a segment of 40000 samples .*--length of less"):
-        Dataset(corpus, CONFIG, length=40_000)
+def test_a_recording_that_died_away_is_followed_by_a_tenth_of_a_second_of_silence(corpus):
+    entry, levels = corpus.index.entries[4], corpus.loudness_db(corpus.index.entries[4]).copy()
+    ended = np.where(np.arange(len(levels)) < 25, levels, levels.max() - 41).astype(np.float32)
+    corpus = shortened(corpus, {entry.name}, 1000)
+    corpus.loudness_db = lambda entry: ended[: -(-entry.samples // 32)]
+    dataset = Dataset(corpus, CONFIG, length=4096)
+    arrays = rows(dataset, Cut(corpus.index.entries[4], -dataset.context))
+    ends = dataset.context + 1000
+    assert arrays["weights"][dataset.context : ends + 1600].all()
+    assert not arrays["weights"][ends + 1600 :].any()
+    assert not arrays["targets"][ends + 1 :].any()
+    assert arrays["features"][-(-ends // 32) - 2, 1] > 0.0
+    assert not arrays["features"][-(-ends // 32) + 1 :, 1].any()
+
+
+def test_segments_are_no_longer_than_the_longest_recording_and_its_silence(corpus):
+    dataset = Dataset(shortened(corpus, {entry.name for entry in corpus.index.entries}, 1000), CONFIG, length=90_000)
+    assert dataset.length - dataset.context == 2592
+
+
+def test_only_what_is_no_sound_at_all_is_left_out_and_the_reason_given(corpus):
+    first, second = (entry.name for entry in corpus.index.entries[:2])
+    dataset = Dataset(shortened(shortened(corpus, {first}, 300), {second}, 320), CONFIG)
+    assert dataset.left_out == [(first, "300 samples, expected 320 or more")]
+    with pytest.raises(RtwaveError, match=r"no recording of 0\.02 s or more"):
+        Dataset(shortened(corpus, {entry.name for entry in corpus.index.entries}, 300), CONFIG)
+
+
+def test_a_sustained_sound_is_learned_from_only_while_it_is_held(corpus):
+    let_go = np.concatenate([np.full(800, -20.0), np.linspace(-20.0, -60.0, 200)]).astype(np.float32)
+    corpus.loudness_db = lambda entry: let_go[: -(-entry.samples // 32)]
+    assert min(entry.samples for entry in Dataset(corpus, CONFIG).train) > 32_000
+    corpus.index = msgspec.structs.replace(corpus.index, sustained=True)
+    for entry in Dataset(corpus, CONFIG).train:
+        assert 800 * 32 <= entry.samples <= 850 * 32
+
+
+def labelled(corpus, kind="notes", **labels):
+    """A corpus whose first entries carry these labels: one list of values for each."""
+    entries = [
+        msgspec.structs.replace(entry, held_out=False, **dict(zip(labels, values, strict=True)))
+        for entry, *values in zip(corpus.index.entries, *labels.values(), strict=False)
+    ]
+    corpus.index = msgspec.structs.replace(corpus.index, entries=entries, kind=kind)
+    return corpus
+
+
+def shares(values):
+    return {value: values.count(value) / len(values) for value in set(values)}
+
+
+def test_in_a_morph_every_timbre_is_drawn_as_often_and_detuned_between_its_own_keys(corpus):
+    timbres, notes = [0.0] * 2 + [1.0] * 3, [60.0, 64.0, 60.0, 61.0, 62.0]
+    cuts = drawn(Dataset(labelled(corpus, timbre=timbres, note=notes), CONFIG))
+    assert shares([cut.entry.timbre for cut in cuts]) == {
+        0.0: pytest.approx(0.5, abs=0.03),
+        1.0: pytest.approx(0.5, abs=0.03),
+    }
+    reach = {timbre: max(abs(cut.detune) for cut in cuts if cut.entry.timbre == timbre) for timbre in (0.0, 1.0)}
+    assert reach == {0.0: pytest.approx(2.0, abs=0.01), 1.0: pytest.approx(0.5, abs=0.01)}
+
+
+UNPITCHED = WaveNetConfig(dilations=(1, 2, 4, 8), conditioning=("gate", "loudness", "release_age"))
+
+
+def test_every_drum_is_drawn_as_often_and_hardly_detuned_however_long_or_many_its_recordings(corpus):
+    corpus = labelled(corpus, "drums", note=[36.0, 36.0, 36.0, 38.0], samples=[20_000, 20_000, 1600, 1600])
+    cuts = drawn(Dataset(corpus, UNPITCHED))
+    assert shares([cut.entry.note for cut in cuts]) == {
+        36.0: pytest.approx(0.5, abs=0.03),
+        38.0: pytest.approx(0.5, abs=0.03),
+    }
+    assert shares([cut.entry.samples for cut in cuts if cut.entry.note == 36.0])[1600] == pytest.approx(1 / 3, abs=0.03)
+    assert max(abs(cut.detune) for cut in cuts) == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_texture_is_drawn_evenly_as_it_is_and_begins_anywhere(corpus):
+    corpus = labelled(corpus, "texture", samples=[30_000, 10_000])
+    dataset = Dataset(corpus, UNPITCHED, length=1024)
+    cuts = drawn(dataset)
+    assert {cut.detune for cut in cuts} == {0.0}
+    assert shares([cut.entry.samples for cut in cuts])[30_000] == pytest.approx(0.75, abs=0.03)
+    going = [cut.start for cut in cuts if cut.start >= 0 and cut.entry.samples == 30_000]
+    assert np.mean(going) == pytest.approx(14_500, rel=0.05)
+    begun = [cut.origin for cut in cuts if cut.start < 0 and cut.entry.samples == 30_000]
+    assert np.mean(begun) == pytest.approx(14_500, rel=0.05)
+    assert max(begun) + 1024 <= 30_000
+    arrays = rows(dataset, Cut(corpus.index.entries[0], -dataset.context, origin=7001))
+    assert not arrays["targets"][: dataset.context].any()
+    assert not arrays["features"][0].any()
+    sound = corpus.sound(corpus.index.entries[0])[7001:][:1024]
+    np.testing.assert_allclose(arrays["targets"][dataset.context :], sound, atol=1e-6)
+    assert arrays["weights"][dataset.context :].all()
+
+
+def test_a_texture_has_no_pitch_velocity_or_age(corpus):
+    for name in ("age", "pitch", "velocity"):
+        config = WaveNetConfig(dilations=(1,), conditioning=("gate", name))
+        with pytest.raises(RtwaveError, match=f"a texture has no {name}"):
+            Dataset(labelled(corpus, "texture", samples=[30_000]), config)
 
 
 def test_a_corpus_made_for_another_network_is_refused(corpus):
@@ -216,7 +372,7 @@ def test_standard_segments_are_as_long_as_in_training_or_as_short_recordings_all
     short = Dataset.standard(shortened(corpus, names, 2000), CONFIG)
     assert 1600 <= short.length - short.context <= 1700
     assert len(short.validation()[0].inputs) == len(short.held_out) == 1
-    assert not short.too_short
+    assert not short.left_out
 
 
 def test_knobs_are_those_whose_labels_vary(corpus):

@@ -44,7 +44,7 @@ def test_everything_left_out_is_listed_with_a_reason(tmp_path):
     touch(tmp_path, "A4_v64.wav", "hum.wav", "A4_v200.wav", "A4_v0.wav")
     (tmp_path / "notes.txt").write_text("x")
     found, skipped = find_recordings(tmp_path)
-    assert [item.path.name for item in found] == ["A4_v64.wav"]
+    assert [item.name for item in found] == ["A4_v64.wav"]
     reasons = {item.path.name: item.reason for item in skipped}
     assert set(reasons) == {"hum.wav", "A4_v200.wav", "A4_v0.wav", "notes.txt"}
     assert "no note" in reasons["hum.wav"]
@@ -105,7 +105,7 @@ def test_a_file_that_the_manifest_does_not_list_is_named_as_skipped(tmp_path):
     touch(tmp_path, "one.wav", "two.wav")
     (tmp_path / "manifest.csv").write_text("file,note,velocity\n./one.wav,60,90\n")
     found, skipped = find_recordings(tmp_path)
-    assert [item.path.name for item in found] == ["one.wav"]
+    assert [item.name for item in found] == ["one.wav"]
     assert [(item.path.name, item.reason) for item in skipped] == [("two.wav", "not in the manifest")]
 
 
@@ -133,7 +133,7 @@ def test_a_subfolder_that_cannot_be_read_is_named_as_skipped(tmp_path, monkeypat
     (tmp_path / "C4.wav").symlink_to(tmp_path / "gone.wav")
     forbid(monkeypatch, tmp_path / "secret")
     found, skipped = find_recordings(tmp_path)
-    assert [item.path.name for item in found] == ["A4.wav"]
+    assert [item.name for item in found] == ["A4.wav"]
     assert {item.path.name: item.reason for item in skipped} == {
         "secret": "cannot be read (Permission denied)",
         "C4.wav": "not a file that can be read",

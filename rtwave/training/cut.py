@@ -1,0 +1,163 @@
+"""One recording, as it goes into a corpus: from its onset on, at the model's rate, with its pitch and level read."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import soxr
+
+from ..errors import RtwaveError
+from ..wavenet.features import LOUDNESS_FLOOR_DB, note_frequency, partial_frequencies
+from .corpus import Kind
+from .partials import fit_pitch, track_partials
+from .sources import Recording
+
+LOUDNESS_WINDOW_S, TEXTURE_WINDOW_S = 0.02, 1.0
+"""Of a texture's level, only the slow part is divided out."""
+ONSET_DB = -40.0
+GROWTH = 4.0
+FADE_IN_S = 0.001
+SHORTEST_S, SHORTEST_DRUM_S = 0.3, 0.03
+DRUM_S, DRUM_END_DB = 1.0, -80.0
+"""A drum ends where it stays this far below its peak; silence follows up to 1 s, so that its end is learned too."""
+FULL_SCALE, MOST_CLIPPED = 0.99, 0.001
+PHASE_PERIODS = 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How recordings are cut: `seconds` the longest part of each, `stiff` whether strings may be (None: see),
+    `tempered` whether they are brought to the pitch of their keys."""
+
+    kind: Kind = "notes"
+    sample_rate: int = 16_000
+    seconds: float = 10.0
+    partials: int = 64
+    control_period: int = 32
+    stiff: bool | None = None
+    tempered: bool = False
+
+    @property
+    def pitched(self) -> bool:
+        return self.kind == "notes"
+
+    @property
+    def phase_stride(self) -> int:
+        """Samples between two frames of phases."""
+        return PHASE_PERIODS * self.control_period
+
+
+@dataclass
+class Cut:
+    """What is known of a recording, whose `samples` lie at `audio_start` of a shard.
+
+    `fits` are (cents, stiffness) of a stiff string and of a harmonic tone; `level` its dB every phase stride.
+    """
+
+    recording: Recording
+    samples: int
+    peak: float
+    level: np.ndarray
+    fits: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
+    cents: float = 0.0
+    stiffness: float = 0.0
+    place: tuple[int, int] = field(default=(0, 0))
+    """Shard, and sample in it."""
+
+
+def find_onset(samples: np.ndarray, sample_rate: int) -> int:
+    """The sample at which a note begins: where 2 ms of level first come within 40 dB of the loudest, less 2 ms.
+
+    Recorded room noise may lie above that in soft notes, so the threshold never falls below 12 dB over the first
+    5 ms, or over the first 2 ms where the level grows on and on from there: that is no noise but a slow attack.
+    """
+    window = max(1, int(0.002 * sample_rate))
+    total = np.cumsum(np.pad(samples.astype(np.float64) ** 2, (window, 0)))
+    power = np.maximum(total[window:] - total[:-window], 0.0) / window
+    bounds = (window - 1, window, int(0.005 * sample_rate), int(0.01 * sample_rate))
+    first, second, third = (power[low:high].mean() for low, high in pairwise(bounds))
+    noise = first if second > GROWTH * first and third > GROWTH * second else second
+    threshold = max(power.max() * 10.0 ** (ONSET_DB / 10.0), min(noise * 10.0**1.2, power.max() * 0.1))
+    return max(0, int(np.argmax(power >= threshold)) - 2 * window)
+
+
+def measure_loudness(
+    samples: np.ndarray, sample_rate: int, control_period: int, f0: float, window_s: float = LOUDNESS_WINDOW_S
+) -> np.ndarray:
+    """RMS dBFS centred on the start of every control period, float32 (periods,).
+
+    Over `window_s`, or two periods of f0 (Hz) where that is longer, so that a bass note's own wave does not show.
+    """
+    half = int(max(window_s, 2.0 / f0) / 2 * sample_rate)
+    total = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
+    centres = np.arange(0, len(samples), control_period)
+    low, high = np.maximum(centres - half, 0), np.minimum(centres + half, len(samples))
+    power = (total[high] - total[low]) / (high - low)
+    return np.maximum(10.0 * np.log10(power + 1e-20), LOUDNESS_FLOOR_DB).astype(np.float32)
+
+
+def cut(recording: Recording, settings: Settings) -> tuple[np.ndarray, Cut]:
+    """A recording's sound, float32 (T,), and what is known of it; RtwaveError with the reason to skip it."""
+    samples = _sound(recording, settings)
+    if settings.tempered and settings.pitched:
+        samples = _in_tune(samples, recording.note, settings)
+    rate, f0 = settings.sample_rate, float(note_frequency(recording.note, 0.0)) if settings.pitched else np.inf
+    level = measure_loudness(samples, rate, settings.phase_stride, f0)
+    known = Cut(recording, len(samples), float(np.abs(samples).max()), level)
+    if settings.pitched:
+        harmonic = fit_pitch(samples, rate, recording.note, settings.partials, stiff=False)
+        stiff = settings.stiff is not False
+        known.fits = (fit_pitch(samples, rate, recording.note, settings.partials, stiff), harmonic)
+    return samples, known
+
+
+def read_levels(samples: np.ndarray, cut: Cut, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Loudness (periods,), phases and levels (frames, partials) of a sound, at the tuning that its key agreed on."""
+    rate = settings.sample_rate
+    if not settings.pitched:
+        window_s = TEXTURE_WINDOW_S if settings.kind == "texture" else LOUDNESS_WINDOW_S
+        loudness = measure_loudness(samples, rate, settings.control_period, np.inf, window_s)
+        return loudness, *track_partials(samples, rate, np.zeros(0), settings.phase_stride)
+    f0 = float(note_frequency(cut.recording.note, cut.cents))
+    frequencies = partial_frequencies(f0, cut.stiffness, settings.partials)
+    loudness = measure_loudness(samples, rate, settings.control_period, f0)
+    return loudness, *track_partials(samples, rate, frequencies, settings.phase_stride)
+
+
+def _sound(recording: Recording, settings: Settings) -> np.ndarray:
+    """From the onset on, with a short fade-in; a texture as it is; a drum until it is over."""
+    samples, rate = recording.load()
+    texture, drum = settings.kind == "texture", settings.kind == "drums"
+    shortest = SHORTEST_DRUM_S if drum else SHORTEST_S
+    _require_length(samples, rate, shortest)
+    if not texture:
+        samples = samples[find_onset(samples, round(rate)) :][: int(settings.seconds * rate)]
+        _require_length(samples, rate, shortest)
+    if _clipped_share(samples) > MOST_CLIPPED:
+        raise RtwaveError("clipped (flat at full scale); record it again at a lower level")
+    samples = soxr.resample(samples, rate, settings.sample_rate, quality="VHQ")
+    if not texture:
+        fade = int(FADE_IN_S * settings.sample_rate)
+        samples[:fade] *= np.linspace(0.0, 1.0, fade, dtype=np.float32)
+    if drum:
+        heard = np.flatnonzero(np.abs(samples) > np.abs(samples).max() * 10.0 ** (DRUM_END_DB / 20.0))
+        samples = samples[: heard[-1] + 1]
+        samples = np.pad(samples, (0, max(0, int(DRUM_S * settings.sample_rate) - len(samples))))
+    return samples
+
+
+def _in_tune(samples: np.ndarray, note: float, settings: Settings) -> np.ndarray:
+    """A sound as it would be at the pitch of its key, by resampling."""
+    cents, _ = fit_pitch(samples, settings.sample_rate, note, settings.partials, settings.stiff is not False)
+    return soxr.resample(samples, settings.sample_rate * 2.0 ** (-cents / 1200.0), settings.sample_rate, "VHQ")
+
+
+def _require_length(samples: np.ndarray, rate: int, shortest: float) -> None:
+    if len(samples) < shortest * rate:
+        raise RtwaveError(f"too short ({len(samples) / rate:.2f} s from its onset on, expected {shortest} s)")
+
+
+def _clipped_share(samples: np.ndarray) -> float:
+    """Share of samples that stand at full scale beside an equal neighbour."""
+    level = np.abs(samples)
+    return float(np.mean((level[1:] == level[:-1]) & (level[1:] >= FULL_SCALE)))

@@ -1,0 +1,120 @@
+"""How random each key is played: the temperatures at which it is least far from recordings that training heard.
+
+Far by two distances at once: the strict one, of which half is in what nobody hears (the holes that audio codecs leave
+between partials), and the audible one, which lets hiss pass below its floor. Their geometric mean has no unit, so
+neither buys its gain at a greater relative loss of the other.
+
+Purity would be the wrong measure: a network's noise is whiter than what recordings hold between their partials, which
+lies below 500 Hz, and as much of it in all is too much of it where it is heard.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import RtwaveError
+from ..wavenet.instrument import KEYS, Instrument
+from ..wavenet.weights import Weights
+from .corpus import Corpus, Entry
+from .judge.player import Player, in_parallel, recorded
+from .judge.stft_distance import both_distances
+from .tables import entries_by_timbre
+
+VELOCITIES = (40.0, 80.0)
+MOST_KEYS, LEAST_KEYS = 48, 8
+"""That are rendered in all timbres together, and in each where there are many of those."""
+
+NEIGHBOUR = 0.25
+"""What each neighbouring key counts in what a key is played at; its own recordings count the rest."""
+
+
+class _Step(NamedTuple):
+    """A table, what it may hold for a key, and over how many seconds from the onset that is judged."""
+
+    table: str
+    candidates: tuple[float, ...]
+    seconds: float
+
+
+STEADY = _Step("temperature", (0.0, 0.1, 0.3, 0.6, 1.0), 1.0)
+ATTACK = _Step("onset_temperature", (0.0, 0.3, 0.6, 1.0), 0.15)
+SHORTEST_S = 0.1
+NEAREST = 1e-3
+"""Nearer, no distance counts."""
+
+
+def calibrate_temperatures(
+    weights: Weights,
+    corpus: Corpus,
+    temperature: float,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    precision: str = "float32",
+) -> Instrument:
+    """The instrument with `temperature` and `onset_temperature` as they suit a player who asks for `temperature`.
+
+    A network is surer of some keys than of others, and of tones than of attacks: at one temperature for all, some hiss
+    while others lack breath. `temperature` and what is asked for add up to 0..1. Nothing is added in a texture, which
+    has no notes, or in drums: what suits one hit was found to be wrong for the next. RtwaveError where the corpus has
+    other timbres than the network.
+    """
+    neutral = np.zeros_like(weights.instrument.temperature)
+    tables = replace(weights.instrument, temperature=neutral, onset_temperature=neutral)
+    if corpus.index.kind != "notes":
+        return tables
+    groups = entries_by_timbre(corpus)
+    if len(groups) != tables.timbres:
+        came = f"{len(groups)} timbres, but the network has {tables.timbres}"
+        raise RtwaveError(f"{corpus.folder}: has {came}; name the corpus that it learned from with --corpus")
+    most_keys = max(MOST_KEYS // len(groups), LEAST_KEYS)
+    judged = [_to_judge(group, corpus.index.sample_rate, most_keys) for group in groups]
+    entries = [entry for keys in judged for same in keys.values() for entry in same]
+    done, total = 0, len(entries) * (len(STEADY.candidates) + len(ATTACK.candidates))
+    for step, asked in ((STEADY, temperature), (ATTACK, 0.0)):
+        players = []
+        for candidate in step.candidates:
+            everywhere = np.full_like(neutral, candidate - asked)
+            played = replace(weights, instrument=replace(tables, **{step.table: everywhere}))
+            players.append(Player(played, precision=precision, temperature=temperature))
+        costs = {}
+        for entry, cost in zip(entries, in_parallel(_judge_by(players, corpus, step.seconds), entries), strict=True):
+            costs[entry] = cost
+            done += len(players)
+            progress(done, total)
+        found = np.reshape([_by_key(keys, costs, step.candidates) for keys in judged], neutral.shape)
+        tables = replace(tables, **{step.table: np.float32(found - asked)})
+    return tables
+
+
+def _to_judge(entries: Sequence[Entry], sample_rate: int, most_keys: int) -> dict[float, list[Entry]]:
+    """Of keys, so many at most, the recordings nearest to VELOCITIES of those that training heard."""
+    learned = [entry for entry in entries if not entry.held_out and entry.samples >= SHORTEST_S * sample_rate]
+    keys = sorted({entry.note for entry in learned})
+    if len(keys) > most_keys:
+        keys = [keys[index] for index in np.linspace(0, len(keys) - 1, most_keys).round().astype(int)]
+    chosen = {}
+    for key in keys:
+        same = [entry for entry in learned if entry.note == key]
+        levels = np.array([entry.velocity for entry in same])
+        chosen[key] = [same[index] for index in sorted({int(np.abs(levels - each).argmin()) for each in VELOCITIES})]
+    return chosen
+
+
+def _judge_by(players: Sequence[Player], corpus: Corpus, seconds: float) -> Callable[[Entry], np.ndarray]:
+    """What tells of a recording how far from its first seconds each player is: log of both distances' product."""
+
+    def judge(entry: Entry) -> np.ndarray:
+        reference, rate = recorded(corpus, entry, seconds), corpus.index.sample_rate
+        sounds = [player.entry(entry, (len(reference) + 0.5) / rate) for player in players]
+        return np.log(both_distances(sounds, reference, rate) + NEAREST).sum(axis=1)
+
+    return judge
+
+
+def _by_key(keys: dict[float, list[Entry]], costs: dict[Entry, np.ndarray], candidates: Sequence[float]) -> np.ndarray:
+    """Of all keys the best candidate (128,): between those judged it is interpolated. Neighbours have a say."""
+    own = np.array([np.mean([costs[entry] for entry in same], axis=0) for same in keys.values()])
+    before, _, after = (np.pad(own, ((1, 1), (0, 0)), mode="edge")[shift : shift + len(own)] for shift in range(3))
+    together = (1.0 - 2.0 * NEIGHBOUR) * own + NEIGHBOUR * (before + after)
+    return np.interp(np.arange(KEYS), list(keys), np.array(candidates)[together.argmin(axis=1)])
