@@ -22,6 +22,7 @@ import numpy as np
 import soundfile
 from player import end, playing
 
+from rtwave.instrument.programs import number_programs
 from rtwave.presets import preset_folders
 from tests.cli.programs import Program
 from tests.jack import Client, Server, server
@@ -37,13 +38,15 @@ HOME = [bytes([0xB0, pedal, 0]) for pedal in (64, 66, 67)] + [b"\xb0\x7b\x00"]
 """What a player does who has finished: every pedal and every key comes up."""
 
 WRITTEN_BYTES, WRITE_EVERY_S = 4 << 20, 0.1
+SMALL_PRESETS = ("soak-1", "soak-2")
+"""Made for this, to change to besides the one it begins with."""
 GROWTH_MB = 4.0
 """Memory that allocators and caches may take without anything growing for ever."""
 
 
-def stretch(random: np.random.Generator, programs: int) -> list[tuple[float, bytes]]:
+def stretch(random: np.random.Generator, programs: list[int]) -> list[tuple[float, bytes]]:
     """STRETCH_S of music as (seconds, message), in order; every key comes up again."""
-    events = [(0.6, bytes([0xC0, random.integers(programs)]))]
+    events = [(0.6, bytes([0xC0, random.choice(programs)]))]
     for start_s in np.arange(0.0, STRETCH_S, NOTE_EVERY_S):
         for key in random.integers(28, 100, random.integers(1, CHORD + 1)):
             up_s = min(start_s + random.uniform(*HELD_S), STRETCH_S)
@@ -97,7 +100,7 @@ def memory_mb(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024.0
 
 
-def perform(client: Client, program: Program, minutes: float, programs: int) -> tuple[dict, list[float]]:
+def perform(client: Client, program: Program, minutes: float, programs: list[int]) -> tuple[dict, list[float]]:
     """Send music until it is over; gives what was sent, and the player's memory in MB as it went."""
     random, rate = np.random.default_rng(4), client.rate
     sent, memory = {"messages": 0, "notes": 0, "program_changes": 0}, []
@@ -126,18 +129,24 @@ def growth_mb(memory: list[float]) -> float:
     return float(np.median(memory[-fifth:]) - np.median(memory[fifth : 2 * fifth])) if fifth else 0.0
 
 
-def soak(jackd: Server, folder: Path, minutes: float, options: list[object]) -> dict:
+def programs(preset: str) -> list[int]:
+    """What changes lead to: the same few, whatever else comes with rtwave."""
+    numbered = number_programs(preset_folders().values())
+    return [number for number, folder in numbered.items() if folder.name in (preset, *SMALL_PRESETS)]
+
+
+def soak(jackd: Server, folder: Path, minutes: float, preset: str, options: list[object]) -> dict:
     """The report, name by name."""
     stopping = threading.Event()
     writer = threading.Thread(target=write_without_end, args=(folder, stopping))
     with (
         Client(jackd, seconds=0.0) as client,
-        playing(jackd, *options, "--record", folder / "take.flac", hogged=True) as program,
+        playing(jackd, "--preset", preset, *options, "--record", folder / "take.flac", hogged=True) as program,
     ):
         writer.start()
         try:
             client.hear("rtwave:out_0")
-            sent, memory = perform(client, program, minutes, len(preset_folders()))
+            sent, memory = perform(client, program, minutes, programs(preset))
         finally:
             stopping.set()
             writer.join()
@@ -176,15 +185,15 @@ def main() -> int:
     parser.add_argument("--latency-ms", help="given on to rtwave play  [default: its own]")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    options = ["--preset", arguments.preset, "--voices", arguments.voices]
+    options = ["--voices", arguments.voices]
     options += [] if arguments.latency_ms is None else ["--latency-ms", arguments.latency_ms]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["XDG_DATA_HOME"] = name  # programs to change to, where a user's own presets are
-        for preset in ("soak-1", "soak-2"):
+        for preset in SMALL_PRESETS:
             write_small_preset(folder / "rtwave" / "presets" / preset)
         with server(rate=arguments.rate, period=arguments.period) as jackd:
-            report = soak(jackd, folder, arguments.minutes, options)
+            report = soak(jackd, folder, arguments.minutes, arguments.preset, options)
     if arguments.json:
         print(json.dumps(report))
     else:

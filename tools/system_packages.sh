@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install the Debian packages that the named needs (build, portaudio, jack) lack; where that may not be, say in one line what to do.
+# Install the Debian packages that the named needs (build, portaudio, jack, fluidsynth) lack; where that may not be, say in one line what to do.
 set -eu
 
 missing=""
@@ -17,6 +17,9 @@ for need in "$@"; do
             ;;
         jack)
             command -v jackd >/dev/null || missing="$missing jackd2"
+            ;;
+        fluidsynth)
+            command -v fluidsynth >/dev/null || missing="$missing fluidsynth"
             ;;
     esac
 done

@@ -1,0 +1,1 @@
+"""The phrases that the presets of the bank play: written for rtwave, under its licence."""
