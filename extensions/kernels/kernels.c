@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "processor.h"
+
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
 
-enum { MOST = 7 };
+enum { MOST = 7, AVX_VNNI = 4, AMX_INT8 = 25 };
 
 #if defined(__aarch64__)
 static bool has_dot_product(void)
@@ -22,31 +24,6 @@ static bool has_dot_product(void)
 }
 #endif
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-
-/* AVX-VNNI has no name in __builtin_cpu_supports before GCC 13: leaf 7, sub-leaf 1, EAX bit 4. */
-static bool has_avx_vnni(void)
-{
-    unsigned a, b, c, d;
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4));
-}
-#endif
-
-#if defined(__x86_64__) && defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* Tiles need a processor that has them (leaf 7, EDX bits 24 and 25) and the kernel's leave, once for the process. */
-static bool has_amx(void)
-{
-    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
-    unsigned a, b, c, d;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 3) == 3
-        && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
-}
-#endif
-
 /* Slowest first. */
 static int available(const kernels_t *table[MOST])
 {
@@ -54,18 +31,17 @@ static int available(const kernels_t *table[MOST])
     table[count++] = &kernels_portable;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    if (has_avx2()) {
         table[count++] = &kernels_avx2;
-        if (has_avx_vnni())
+        if (has_leaf_7_eax(1, AVX_VNNI))
             table[count++] = &kernels_avx2_vnni;
     }
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
-        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+    if (has_avx512()) {
         table[count++] = &kernels_avx512;
         if (__builtin_cpu_supports("avx512vnni")) {
             table[count++] = &kernels_avx512_vnni;
 #if defined(__linux__)
-            if (has_amx())
+            if (has_leaf_7_edx(AMX_INT8) && may_use_tiles())
                 table[count++] = &kernels_avx512_amx;
 #endif
         }
