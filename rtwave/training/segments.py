@@ -8,16 +8,14 @@ from .._segments import excite, resample_at, running_level
 from ..wavenet.codec import emphasize, encode
 from ..wavenet.config import WaveNetConfig
 from ..wavenet.features import (
-    LARGEST_PARTIAL,
     LOUDNESS_FLOOR_DB,
     NYQUIST_SHARE,
     STEADY_DB,
-    WEIGHT,
     NoteState,
     conditioning,
-    emphasis,
     note_frequency,
     partial_frequencies,
+    partial_weights,
 )
 from .corpus import Corpus, Entry
 
@@ -156,27 +154,24 @@ class Cutter:
         )
         turns = frequencies * (ratio / self.config.sample_rate)
         audible, pace = turns[turns <= NYQUIST_SHARE], ratio / index.phase_stride
-        if self.config.excitation == "weighted":
-            first, weights = self._weights(entry, audible, pace, cut.start)
-            excite(self.corpus.phases_of(entry), audible, pace, cut.start, out, weights, first)
-        else:
-            excite(self.corpus.phases_of(entry), audible, pace, cut.start, out)
+        weighted = self.config.excitation == "weighted"
+        first, weights = self._weights(entry, audible, pace, cut.start) if weighted else (0, None)
+        excite(self.corpus.phases_of(entry), audible, pace, cut.start, out, weights, first)
 
     def _weights(self, entry: Entry, turns: np.ndarray, pace: float, start: int) -> tuple[int, np.ndarray]:
         """The first frame that a segment from `start` on hears, and from there on what each partial is multiplied by.
 
-        complex64 (frames, partials): as features.weighted_excitation has it, with the levels of the recording.
+        complex64 (frames, partials): features.partial_weights of the levels in the recording.
         """
-        period = self.corpus.index.phase_stride // self.config.control_period
+        periods_a_frame = self.corpus.index.phase_stride // self.config.control_period
         frames = -(-entry.samples // self.corpus.index.phase_stride)
         first = min(int(max(start, 0) * pace), frames - 1)
         stop = min(int(max(start + self.length, 0) * pace) + 2, frames)
         levels_db = self.corpus.partials_db(entry, first, max(stop, first + 1))[:, : len(turns)]
         if self.config.leveling == "loudness":
-            loudness_db = self.corpus.loudness_db(entry)[first * period :: period][: len(levels_db)]
+            loudness_db = self.corpus.loudness_db(entry)[first * periods_a_frame :: periods_a_frame][: len(levels_db)]
             levels_db -= np.maximum(loudness_db, LOUDNESS_FLOOR_DB)[:, None] - STEADY_DB
-        levels = WEIGHT * np.minimum(_factor(levels_db), LARGEST_PARTIAL)
-        return first, (levels * emphasis(turns, self.config.pre_emphasis)).astype(np.complex64)
+        return first, partial_weights(_factor(levels_db), turns, self.config.pre_emphasis).astype(np.complex64)
 
     def _hear(
         self,

@@ -121,6 +121,13 @@ def emphasis(turns: np.ndarray, pre_emphasis: float) -> np.ndarray:
     return 1.0 - pre_emphasis * np.exp(-2j * np.pi * np.asarray(turns, np.float64))
 
 
+def partial_weights(levels: np.ndarray, turns: np.ndarray, pre_emphasis: float) -> np.ndarray:
+    """What the phasors of partials are multiplied by, complex: `levels` amplitudes of the levelled sound, `turns` as in
+    `emphasis`; they broadcast together.
+    """
+    return WEIGHT * np.minimum(levels, LARGEST_PARTIAL) * emphasis(turns, pre_emphasis)
+
+
 def weighted_excitation(
     phases: np.ndarray, levels: np.ndarray, turns: np.ndarray, pre_emphasis: float, audible: np.ndarray
 ) -> np.ndarray:
@@ -129,5 +136,5 @@ def weighted_excitation(
     phases (K, T) radians; levels (K, T) amplitudes of the levelled sound; turns (K, T) or (K, 1) cycles a sample;
     audible (K, T).
     """
-    phasors = np.exp(1j * phases) * emphasis(turns, pre_emphasis) * np.minimum(levels, LARGEST_PARTIAL) * WEIGHT
+    phasors = np.exp(1j * phases) * partial_weights(levels, turns, pre_emphasis)
     return np.concatenate([phasors.imag * audible, phasors.real * audible]).astype(np.float32)
