@@ -24,7 +24,7 @@ static inline float *instrument_copy(instrument_t *to, const instrument_t *from,
     const size_t partial_ends = (size_t)axes->key_count + axes->velocity_count + axes->age_count;
     const size_t partial_rows = (size_t)from->timbres * axes->key_count * axes->velocity_count * axes->age_count;
     const size_t partial_cells = partial_rows * partials;
-    float *tables = memory_allocate(sizeof(float) * (ends + cells + 5 * by_key + 2 * KEYS + phases
+    float *tables = memory_allocate(sizeof(float) * (ends + cells + 5 * by_key + 2 * KEYS + 2 * phases
                                                     + partial_ends + partial_cells)), *place = tables;
     if (!place)
         return NULL;
@@ -41,6 +41,7 @@ static inline float *instrument_copy(instrument_t *to, const instrument_t *from,
     to->timbre = instrument_keep(&place, from->timbre, KEYS);
     to->longest_age_s = instrument_keep(&place, from->longest_age_s, KEYS);
     to->onset_phases = instrument_keep(&place, from->onset_phases, phases);
+    to->modes_hz = instrument_keep(&place, from->modes_hz, phases);
     if (partial_cells) {
         to->partial_axes.keys = instrument_keep(&place, axes->keys, axes->key_count);
         to->partial_axes.velocities = instrument_keep(&place, axes->velocities, axes->velocity_count);

@@ -16,6 +16,7 @@ static void lay_out(partials_t *partials, const wavenet_t *network, arena_t *are
     const size_t count = network->config.partials, weighted = network->config.weighted ? count : 0;
     partials->phases = arena_take(arena, sizeof(double) * count);
     partials->turns = arena_take(arena, sizeof(double) * count);
+    partials->heard = arena_take_floats(arena, count);
     partials->levels = arena_take_floats(arena, weighted);
     partials->steps = arena_take_floats(arena, weighted);
     partials->goals = arena_take_floats(arena, weighted);
@@ -41,7 +42,9 @@ void partials_start(partials_t *partials, const instrument_t *instrument, const 
                     timbre_t timbre, int key)
 {
     const int nearest = timbre.low + (timbre.share >= 0.5);
-    const float *phases = instrument->onset_phases + (size_t)(nearest * KEYS + key) * config->partials;
+    const size_t place = (size_t)(nearest * KEYS + key) * config->partials;
+    const float *phases = instrument->onset_phases + place;
+    partials->modes_hz = instrument->modes_hz + place;
     for (int k = 0; k < config->partials; k++) {
         partials->phases[k] = phases[k] / (2.0 * PI);
         partials->turns[k] = 0.0;
@@ -57,9 +60,13 @@ static void tune(partials_t *partials, const wavenet_t *network, float *turning,
     partials->stiffness = stiffness;
     partials->audible = 0;
     for (int k = 0; k < network->config.partials; k++) {
-        double frequency = features_partial_frequency(f0, stiffness, k + 1);
+        const double mode_hz = partials->modes_hz[k];
+        const double frequency = mode_hz > 0.0 ? mode_hz : features_partial_frequency(f0, stiffness, k + 1);
+        const bool heard = frequency <= NYQUIST_SHARE * sample_rate;
         partials->turns[k] = frequency / sample_rate;
-        partials->audible += frequency <= NYQUIST_SHARE * sample_rate;
+        partials->heard[k] = heard ? 1.0f : 0.0f;
+        if (heard)
+            partials->audible = k + 1;
     }
     network->kernels->phasors(partials->turns, turning, turning + network->partials_padded, network->config.partials);
 }
@@ -76,6 +83,10 @@ void partials_turn(partials_t *partials, const wavenet_t *network, wavenet_state
     if (f0 != partials->f0 || stiffness != partials->stiffness)
         tune(partials, network, network->config.weighted ? partials->turning : state->rotation, f0, stiffness);
     network->kernels->phasors(partials->phases, sines, cosines, partials->audible);
+    for (int k = 0; k < partials->audible; k++) {
+        sines[k] *= partials->heard[k];
+        cosines[k] *= partials->heard[k];
+    }
     for (int k = partials->audible; k < count; k++)
         sines[k] = cosines[k] = 0.0f;
 }

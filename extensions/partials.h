@@ -1,4 +1,5 @@
-/* The partials of a voice: phases, frequencies and, where the excitation is weighted, how strong each of them is. */
+/* The partials of a voice, and the modes that ring with them: phases, frequencies and, where the excitation is weighted,
+   how strong each of them is. */
 
 #ifndef RTWAVE_PARTIALS_H
 #define RTWAVE_PARTIALS_H
@@ -11,7 +12,9 @@
 typedef struct {
     double *phases, *turns;  /* (K): in turns, and turns a sample, of this control period */
     double f0, stiffness;    /* what `turns` were computed from */
-    int audible;             /* partials below half the sample rate */
+    float *heard;            /* (K): 1, or 0 for what lies too near half the sample rate */
+    int audible;             /* beyond as many, nothing is heard */
+    const float *modes_hz;   /* (K): the instrument's, of this key; 0 for partials */
     float *levels, *steps;   /* (K): log2 of amplitudes when this period began, and what they gain a sample */
     float *goals;            /* (K): where they belong when it ends */
     float *turning;          /* (2 Kp): one sample's turn at steady level, sines and cosines */

@@ -124,11 +124,12 @@ def user_presets_folder() -> Path:
     return Path(platformdirs.user_data_dir("rtwave", appauthor=False)) / "presets"
 
 
-def preset_folders() -> dict[str, Path]:
-    """Folder of every preset to be found by name: the user's own first, then those that came with rtwave."""
+def preset_folders(own: bool = True) -> dict[str, Path]:
+    """Folder of every preset to be found by name: the user's `own` first, then those that came with rtwave."""
     package = Path(__file__).parent
     found: dict[str, Path] = {}
-    for room in (user_presets_folder(), package / "_presets", package.parent / "presets"):
+    rooms = (user_presets_folder(), package / "_presets", package.parent / "presets")
+    for room in rooms if own else rooms[1:]:
         for file in sorted(room.glob(f"*/{PRESET_FILE}")):
             found.setdefault(file.parent.name, file.parent)
     return found
@@ -213,6 +214,12 @@ def write_preset(
         reason = getattr(error, "strerror", None) or error
         raise RtwaveError(f"{folder}: the preset cannot be written ({reason}); name another folder") from None
     return load_preset(folder)
+
+
+def kept_playing(folder: Path) -> Playing | None:
+    """How a preset that stands in a folder is played, None where there is none."""
+    previous = _previous(folder)
+    return None if previous is None else previous.playing
 
 
 def _previous(folder: Path) -> PresetFile | None:

@@ -170,9 +170,9 @@ static bool reserve(stack_t *stack, const batch_t *batch)
         return false;
     for (; stack->capacity < batch->segments; stack->capacity++) {
         segment_t segment;
-        arena_t arena = {0};
+        arena_t arena = {.fenced = true};
         lay_out_segment(stack, &arena, &segment);
-        arena = (arena_t){.block = memory_allocate_large(arena.used)};
+        arena = (arena_t){.block = memory_allocate_large(arena.used), .fenced = true};
         if (!arena.block)
             return false;
         lay_out_segment(stack, &arena, &stack->segments[stack->capacity]);
@@ -191,9 +191,9 @@ static bool furnish(stack_t *stack)
         return false;
     for (int i = 0; i < stack->threads; i++) {
         scratch_t scratch;
-        arena_t arena = {0};
+        arena_t arena = {.fenced = true};
         lay_out_scratch(stack, &arena, &scratch);
-        arena = (arena_t){.block = memory_allocate_large(arena.used)};
+        arena = (arena_t){.block = memory_allocate_large(arena.used), .fenced = true};
         if (!arena.block)
             return false;
         lay_out_scratch(stack, &arena, &stack->scratch[i]);

@@ -9,6 +9,12 @@ import typer
 
 from . import options
 
+FOR_BITS = {
+    "drums": "record each sound several times",
+    "texture": "prepare the corpus again, of files of 10 s or more",
+}
+"""What would let something be held out; notes are not judged without."""
+
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="Run folder, or name or folder of a preset.")],
@@ -70,13 +76,16 @@ def _print(found) -> None:
     from ..training.judge.judge import YARDSTICKS, means
 
     bits = found.bits
-    print(
-        f"{found.model}: {bits.samples:,} samples of {bits.recordings} held-out recordings, {found.instruction_set}\n"
-    )
-    print("precision  bits per sample  against float32")
+    if bits.bits:
+        heard = f"{bits.samples:,} samples of {bits.recordings} held-out recordings, {found.instruction_set}"
+        print(f"{found.model}: {heard}\n\nprecision  bits per sample  against float32")
+    else:
+        print(f"{found.model}: no recording is held out, so there are no bits per sample; {FOR_BITS[found.kind]}")
     for name, value in bits.bits.items():
         mark = "  auto takes it" if name == bits.auto else ""
         print(f"{name:9}  {value:15.4f}  {value - bits.bits['float32']:+15.4f}{mark}")
+    if found.textures:
+        print("\nlevel and spectrum: beside the recordings that it learned from, of the timbre that is farthest off")
     if found.held_out:
         print(f"\ndistance  mean of {len(found.held_out)} held-out recordings")
         for name, value in means(found).items():
@@ -86,5 +95,5 @@ def _print(found) -> None:
     for verdict in found.verdicts:
         mark = "met   " if verdict.met else "MISSED"
         print(f"{mark}  {verdict.name:{width}}  {verdict.reached:10g}  {verdict.wanted} {verdict.unit}")
-    if bits.played != bits.auto:
+    if bits.bits and bits.played != bits.auto:
         print(f"\nThe preset says otherwise, and plays in {bits.played}: export it again.")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 
@@ -18,15 +19,20 @@ def export(
         float | None,
         typer.Option(min=0.01, max=2.0, help="Temperature it is played at.  [default: 0.3, drums and textures 1]"),
     ] = None,
-    gain_db: Annotated[float, typer.Option(help="Gain it is played at; the default leaves room for chords.")] = -6.0,
-    polyphony: Annotated[int, typer.Option(min=1, max=64, help="Voices it is played with.")] = 8,
+    gain_db: Annotated[
+        float | None, typer.Option(help="Gain it is played at.  [default: -6, which leaves room for chords]")
+    ] = None,
+    polyphony: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Voices it is played with.  [default: 8]")
+    ] = None,
     timbre: Annotated[
         float | None,
         typer.Option(help="Where the control of timbre starts.  [default: 0.5; 0 of several timbres]"),
     ] = None,
     temperature_range: Annotated[
-        tuple[float, float], typer.Option(metavar="LOW HIGH", help="What the control of temperature sweeps.")
-    ] = (0.0, 1.0),
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="What the control of temperature sweeps.  [default: 0.0 1.0]"),
+    ] = None,
     demo: Annotated[Path | None, typer.Option(help="MIDI file to go with it, for `play --demo`.")] = None,
     license_file: Annotated[Path | None, typer.Option(help="The licence's whole text, for LICENSE.txt.")] = None,
     program: Annotated[int | None, typer.Option(help="Number by which MIDI calls it, 128 to a bank.")] = None,
@@ -41,20 +47,21 @@ def export(
     scales of its activations, and `play` takes the fastest precision that loses less than 0.01 bits per sample on the
     held-out recordings.
 
-    Where there are several timbres, the mod wheel moves from the first to the last. Over a preset that is there, its
-    description, licence, source, demo, program and controllers stay unless given.
+    Where there are several timbres, the mod wheel moves from the first to the last. Over a preset that is there, all
+    that its preset.toml says stays unless given.
 
     Example: rtwave export runs/bell --name bell && rtwave play --preset bell
     """
     from ..errors import RtwaveError
     from ..instrument.messages import MOD_WHEEL
     from ..instrument.scores import read_score
-    from ..presets import PRESET_FILE, Playing, user_presets_folder, write_preset
+    from ..presets import PRESET_FILE, Playing, kept_playing, preset_folders, user_presets_folder, write_preset
     from ..training.calibrate import calibrate_ranges
     from ..training.checkpoint import Run
     from ..training.choices import usual_temperature
     from ..training.corpus import Corpus
     from ..training.evaluate import evaluate
+    from ..training.levels import calibrate_levels
     from ..training.temperature import calibrate_temperatures
     from ..wavenet.weights import Weights
     from .progress import progress_bar
@@ -69,15 +76,22 @@ def export(
     learned = Run(run)
     weights = Weights.load(learned.weights_path)
     opened = Corpus(corpus or learned.corpus_folder())
+    folder = out or user_presets_folder() / name
+    before = kept_playing(folder)
     if temperature is None:
-        temperature = usual_temperature(weights.config)
-    with progress_bar("listening", 3.0) as advance:
+        temperature = before.temperature if before else usual_temperature(weights.config)
+    with progress_bar("listening", 4.0) as advance:
         weights.ranges = calibrate_ranges(weights, opened, lambda done, total: advance(done / total))
         found = evaluate(weights, opened, progress=lambda done, total: advance(1.0 + done / total))
         weights.instrument = calibrate_temperatures(
             weights, opened, temperature, lambda done, total: advance(2.0 + done / total), found.auto
         )
-    folder = out or user_presets_folder() / name
+        weights.instrument = calibrate_levels(
+            weights, opened, temperature, lambda done, total: advance(3.0 + done / total), found.auto
+        )
+    given = {"temperature": temperature, "temperature_range": temperature_range, "gain_db": gain_db}
+    given |= {"polyphony": polyphony, "timbre": timbre}
+    given = {field: value for field, value in given.items() if value is not None}
     morphs = weights.instrument.timbres > 1
     if morphs and controls is None and not (folder / PRESET_FILE).is_file():
         controls = {"timbre": MOD_WHEEL}
@@ -88,13 +102,7 @@ def export(
         description=description,
         license=license_,
         source=source,
-        playing=Playing(
-            temperature=temperature,
-            temperature_range=temperature_range,
-            gain_db=gain_db,
-            polyphony=polyphony,
-            timbre=timbre if timbre is not None else 0.0 if morphs else 0.5,
-        ),
+        playing=msgspec.structs.replace(before or Playing(gain_db=-6.0, timbre=0.0 if morphs else 0.5), **given),
         license_text=license_text,
         demo=demo,
         program=program,
@@ -106,6 +114,8 @@ def export(
         print(f"bits per sample on held-out recordings: {bits}; plays in {found.auto}")
     played_as = name if out is None else folder
     print(f"{folder}: {weights.parameters:,} weights; play it with `rtwave play --preset {played_as}`")
+    if out is None and name in preset_folders(own=False):
+        print(f"it hides the {name} that comes with rtwave; delete it, or give it another --name, to have that back")
 
 
 def _read_controllers(words: list[str]) -> dict[str, int]:

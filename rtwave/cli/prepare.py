@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RtwaveError
+from . import options
 
 if TYPE_CHECKING:
     from ..training.corpus import CorpusIndex
@@ -72,6 +73,7 @@ def prepare(
     """
     from ..training.gather import SOUNDFONTS, Request, gather
     from ..training.prepare import prepare as prepare_corpus
+    from ..training.shards import require_own
     from ..training.soundfont import EVERY
     from ..training.unlabelled import LABELS, write_labels
     from .progress import progress_bar
@@ -92,14 +94,16 @@ def prepare(
         soundfont=soundfont,
         programs=program or [0],
         bank=bank,
-        keys=None if keys is None else _keys(keys, every or (EVERY if soundfont else 1)),
+        keys=None if keys is None else options.keys(keys, every or (EVERY if soundfont else 1)),
         every=every or EVERY,
         seconds=seconds,
-        **({} if velocities is None else {"velocities": _numbers("--velocities", velocities, 1)}),
+        **({} if velocities is None else {"velocities": options.numbers("--velocities", velocities, 1)}),
     )
     out = out or Path("corpora") / (soundfont.stem if soundfont else sources[0].resolve().stem)
-    if kind is Source.unlabelled and labels is None and (out / LABELS).exists():
-        raise RtwaveError(f"{out / LABELS}: is there, perhaps corrected; add --labels {out / LABELS}, or delete it")
+    require_own(out)  # before minutes of rendering
+    own_labels = labels is not None and labels.resolve() == (out / LABELS).resolve()
+    if kind is Source.unlabelled and not own_labels and (out / LABELS).exists():
+        raise RtwaveError(f"{out / LABELS}: is there, perhaps corrected; say --labels {out / LABELS}, or delete it")
     with progress_bar("rendering" if soundfont else "reading", 1.0) as advance:
         found = gather(request, lambda done, total: advance(done / total))
     with progress_bar("preparing", 1.0) as advance:
@@ -115,7 +119,7 @@ def prepare(
             tempered=tempered,
             progress=lambda done, total: advance(done / total),
         )
-    if kind is Source.unlabelled and not (labels and labels.resolve() == (out / LABELS).resolve()):
+    if kind is Source.unlabelled and not own_labels:
         write_labels(out / LABELS, found.recordings)
     _tell(out, index)
     _judge(out)
@@ -141,31 +145,15 @@ def _judge(out: Path) -> None:
     print(f"train a network on it with `rtwave train {out}`")
 
 
-def _keys(text: str, every: int) -> list[int]:
-    """Keys named one by one, or as ranges of which every so manieth is taken."""
-    keys: list[int] = []
-    for part in text.split(","):
-        low, dash, high = part.strip().partition("-")
-        ends = _numbers("--keys", f"{low},{high}" if dash else low, 0)
-        keys += range(ends[0], ends[-1] + 1, every) if dash else ends
-    if not keys:
-        raise RtwaveError(f"--keys is {text!r}, expected keys of 0 to 127 such as 36-84 or 36,38,42")
-    return keys
-
-
-def _numbers(option: str, text: str, lowest: int) -> list[int]:
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isascii() and word.isdigit() and lowest <= int(word) <= 127 for word in words):
-        raise RtwaveError(f"{option} is {text!r}, expected numbers of {lowest} to 127 such as 36,38,42")
-    return [int(word) for word in words]
-
-
 def _tell(out: Path, index: "CorpusIndex") -> None:
     """What is in the corpus, and what was left out."""
+    from ..wavenet.keys import key_name
+
     minutes = sum(entry.samples for entry in index.entries) / index.sample_rate / 60.0
-    keys = sorted({entry.note for entry in index.entries})
+    keys, texture = {entry.note for entry in index.entries}, index.kind == "texture"
     held_out = sum(entry.held_out for entry in index.entries)
-    print(f"{out}: {len(index.entries)} recordings, {len(keys)} keys, {minutes:.1f} minutes; {held_out} held out")
+    what = "pieces" if texture else f"recordings, {len(keys)} keys"
+    print(f"{out}: {len(index.entries)} {what}, {minutes:.1f} minutes; {held_out} held out")
     if index.kind == "notes":
         holds = "keep their level" if index.sustained else "die away"
         print(f"held notes {holds}; released ones end with a time constant of {1000 * index.damper_s:.0f} ms")
@@ -173,11 +161,12 @@ def _tell(out: Path, index: "CorpusIndex") -> None:
     for timbre, name in enumerate(index.timbres if several else [""]):
         own = [entry for entry in index.entries if not several or entry.timbre == timbre]
         if several:
-            print(f" {name}:")
-        for key in sorted({entry.note for entry in own}):
+            print(f" {name}: {len(own)} pieces" if texture else f" {name}:")
+        for key in [] if texture else sorted({entry.note for entry in own}):
             same = [entry for entry in own if entry.note == key]
-            tuning = f", {same[0].cents:+6.1f} cents, stiffness {same[0].stiffness:.1e}" if index.partials else ""
-            print(f"  key {key:5.1f}: {len(same):3} recordings{tuning}")
+            tuning = f", {same[0].cents:+6.1f} cents" if index.partials else ""
+            tuning += f", stiffness {same[0].stiffness:.1e}" if same[0].stiffness else ""
+            print(f"  {key_name(key):>4}: {len(same):3} recording{'s' * (len(same) > 1)}{tuning}")
     print(f"skipped {len(index.skipped)} files" + (":" if index.skipped else ""))
     for path, reason in index.skipped:
         print(f"  {path}: {reason}")

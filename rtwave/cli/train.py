@@ -31,6 +31,7 @@ TRAINING = {
     "precision": (str, "auto, float32 or bfloat16."),
     "engine": (str, "auto, native (this processor's own kernels) or torch."),
     "compile": (bool, "Have torch compile the network, where torch trains; a GPU's always is."),
+    "rounded": (bool, "Learn with the weights as int8 holds them: for the last steps of a run."),
     "validate_every": (int, "Steps between checkpoints; --minutes chooses.  [default: 500]"),
 }
 NETWORK = {

@@ -116,7 +116,7 @@ def read_notes(path: Path) -> list[Note]:
 
     try:
         messages = list(mido.MidiFile(path))
-    except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
+    except (OSError, ValueError, EOFError, LookupError, TypeError, OverflowError, mido.KeySignatureError) as error:
         raise RtwaveError(f"{path.name} cannot be read as MIDI ({error})") from None
     notes: list[Note] = []
     sounding: dict[tuple[int, int], tuple[float, int]] = {}

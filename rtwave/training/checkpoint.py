@@ -12,11 +12,15 @@ import msgspec
 from ..errors import RtwaveError
 from ..wavenet.config import WaveNetConfig
 
+STATE = {"config", "options", "corpus", "step", "network", "averaged", "optimizer"}
+"""What a checkpoint holds."""
+
 
 class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a run learns. `batch` segments a step, of all processes together; `length` counted samples a segment.
 
-    `noise` as in Dataset, falling along a line to `noise_end` of itself at the last step; rates per step.
+    `noise` as in Dataset, falling along a line to `noise_end` of itself at the last step; rates per step. `rounded`
+    as in rounding.py.
     """
 
     steps: int = 20_000
@@ -32,6 +36,7 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     precision: str = "auto"
     engine: str = "auto"
     compile: bool = False
+    rounded: bool = False
     validate_every: int = 500
 
     def __post_init__(self) -> None:
@@ -95,8 +100,10 @@ class Run:
             yield
 
     def take_up(self, resume: bool) -> dict | None:
-        """The state to go on from, None for a new run; RtwaveError rather than overwrite the run that is here."""
-        if not resume and not self.state_path.is_file():
+        """The state to go on from, None for a new run; RtwaveError rather than overwrite what is here."""
+        if not resume and not self.state_path.exists():
+            if self.weights_path.exists():
+                raise RtwaveError(f"{self.weights_path}: is there, and is no run's; choose another --out")
             return None
         state = self.load_state()
         if not resume:
@@ -121,11 +128,14 @@ class Run:
         if not self.state_path.is_file():
             raise RtwaveError(f"{self.folder}: no checkpoint.pt to resume from; train without --resume first")
         try:
-            return torch.load(self.state_path, map_location="cpu", weights_only=True)
+            state = torch.load(self.state_path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises half a dozen kinds for a damaged file
             raise RtwaveError(
                 f"{self.state_path}: damaged ({type(error).__name__}); train into another --out"
             ) from None
+        if not (isinstance(state, dict) and state.keys() >= STATE):
+            raise RtwaveError(f"{self.state_path}: is no checkpoint of a run; train into another --out")
+        return state
 
     def corpus_folder(self) -> str:
         """The corpus it learned from; RtwaveError when the folder does not say."""
@@ -139,13 +149,18 @@ class Run:
             raise RtwaveError(f"{self.record_path}: damaged ({error}); name the corpus with --corpus") from None
 
     def log(self, row: dict[str, float | None]) -> None:
-        """Add one line to log.csv, and a column for what was not measured before; RtwaveError on a full disk.
+        """Add one line to log.csv, and a column for what was not measured before; RtwaveError where that cannot be.
 
         Lines of this step and later ones go: a run that was killed takes up its last checkpoint and comes by again.
         """
         rows = []
-        with contextlib.suppress(FileNotFoundError), self.log_path.open(newline="", encoding="utf-8") as file:
-            rows = [each for each in csv.DictReader(file) if _step_of(each) < row["step"]]
+        try:
+            with self.log_path.open(newline="", encoding="utf-8", errors="replace") as file:
+                rows = [each for each in csv.DictReader(file) if _step_of(each) < row["step"]]
+        except FileNotFoundError:
+            pass
+        except (OSError, csv.Error) as error:
+            raise RtwaveError(f"{self.log_path}: cannot be read ({error}); move it away") from None
         columns = [name for name in (rows[0] if rows else {}) if name is not None]
         table = io.StringIO(newline="")
         writer = csv.DictWriter(table, columns + [name for name in row if name not in columns], extrasaction="ignore")

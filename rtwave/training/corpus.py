@@ -12,10 +12,11 @@ Sounds become as loud as the corpus is by its one `gain`, as `Corpus` reads them
 import functools
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from ..errors import RtwaveError
 
@@ -41,6 +42,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     held_out: bool
     cents: float
     stiffness: float
+    modes_hz: tuple[float, ...] = ()
+    """What rings beside its partials, in the last places of the excitation."""
     samples: int
     shard: int
     audio_start: int
@@ -56,10 +59,10 @@ class CorpusIndex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     format: str
     kind: Kind
     """notes are pitched; drums are one unpitched sound a key; texture is raw audio without notes."""
-    sample_rate: int
-    control_period: int
-    phase_stride: int
-    partials: int
+    sample_rate: Annotated[int, Meta(ge=1000)]
+    control_period: Annotated[int, Meta(ge=1)]
+    phase_stride: Annotated[int, Meta(ge=1)]
+    partials: Annotated[int, Meta(ge=0)]
     undamped_from: int
     gain: float
     timbres: list[str] = []
@@ -82,6 +85,14 @@ class CorpusIndex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class _Format(msgspec.Struct):
     format: str
+
+
+def format_of(index: Path) -> str | None:
+    """What the corpus.json at a path says of its format; None where there is none, or it is another thing."""
+    try:
+        return msgspec.json.decode(index.read_bytes(), type=_Format).format
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 class Corpus:
@@ -152,6 +163,9 @@ class Corpus:
             raise self._not_whole(error) from None
         if not 0 <= start <= start + rows <= len(values):
             raise self._not_whole(f"{path} ends within {entry.name}")
+        columns = (self.index.partials,) if array in ("phases", "levels") else ()
+        if values.shape[1:] != columns:
+            raise self._not_whole(f"{path} has rows of {values.shape[1:]}, expected {columns}")
         return values[start : start + rows]
 
     def _map(self, shard: int, array: Array) -> tuple[np.ndarray, str, int]:

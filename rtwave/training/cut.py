@@ -7,14 +7,20 @@ import numpy as np
 import soxr
 
 from ..errors import RtwaveError
-from ..wavenet.features import LOUDNESS_FLOOR_DB, note_frequency, partial_frequencies
+from ..wavenet.features import note_frequency
 from .corpus import Kind
+from .loudness import LOUDNESS_WINDOW_S, measure_loudness
+from .modes import merged, mode_places
 from .partials import fit_pitch, track_partials
+from .recordings import SILENT_PEAK
 from .sources import Recording
 
-LOUDNESS_WINDOW_S, TEXTURE_WINDOW_S = 0.02, 1.0
+TEXTURE_WINDOW_S = 1.0
 """Of a texture's level, only the slow part is divided out."""
 ONSET_DB = -40.0
+STRIKE_DB, STRUCK_DB, STRIKE_S = -15.0, -4.0, 0.008
+"""What rises from the one to the other (against the loudest of 50 ms) within that time is struck, not blown."""
+LOOK_S, STRIKE_AT_S = 0.05, 0.003
 GROWTH = 4.0
 FADE_IN_S = 0.001
 SHORTEST_S, SHORTEST_DRUM_S = 0.3, 0.03
@@ -61,6 +67,7 @@ class Cut:
     fits: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
     cents: float = 0.0
     stiffness: float = 0.0
+    modes_hz: tuple[float, ...] = ()
     place: tuple[int, int] = field(default=(0, 0))
     """Shard, and sample in it."""
 
@@ -70,30 +77,29 @@ def find_onset(samples: np.ndarray, sample_rate: int) -> int:
 
     Recorded room noise may lie above that in soft notes, so the threshold never falls below 12 dB over the first
     5 ms, or over the first 2 ms where the level grows on and on from there: that is no noise but a slow attack.
+    What is struck, within 50 ms from there, begins 3 ms before the stroke: the noises of keys and hammers come before
+    it now earlier and now later, and an attack that has no time of its own cannot be learned.
     """
-    window = max(1, int(0.002 * sample_rate))
-    total = np.cumsum(np.pad(samples.astype(np.float64) ** 2, (window, 0)))
-    power = np.maximum(total[window:] - total[:-window], 0.0) / window
+    power = _power(samples, window := max(1, int(0.002 * sample_rate)))
     bounds = (window - 1, window, int(0.005 * sample_rate), int(0.01 * sample_rate))
     first, second, third = (power[low:high].mean() for low, high in pairwise(bounds))
     noise = first if second > GROWTH * first and third > GROWTH * second else second
     threshold = max(power.max() * 10.0 ** (ONSET_DB / 10.0), min(noise * 10.0**1.2, power.max() * 0.1))
-    return max(0, int(np.argmax(power >= threshold)) - 2 * window)
+    onset = max(0, int(np.argmax(power >= threshold)) - 2 * window)
+    return onset + max(0, _strike(samples[onset : onset + int(LOOK_S * sample_rate)], sample_rate))
 
 
-def measure_loudness(
-    samples: np.ndarray, sample_rate: int, control_period: int, f0: float, window_s: float = LOUDNESS_WINDOW_S
-) -> np.ndarray:
-    """RMS dBFS centred on the start of every control period, float32 (periods,).
+def _strike(samples: np.ndarray, sample_rate: int) -> int:
+    """How much later than the first of these samples a note begins that is struck within them; 0 where none is."""
+    power = _power(samples, max(1, int(0.001 * sample_rate)))
+    strike, struck = (int(np.argmax(power >= power.max() * 10.0 ** (level / 10.0))) for level in (STRIKE_DB, STRUCK_DB))
+    return strike - int(STRIKE_AT_S * sample_rate) if struck - strike <= STRIKE_S * sample_rate else 0
 
-    Over `window_s`, or two periods of f0 (Hz) where that is longer, so that a bass note's own wave does not show.
-    """
-    half = int(max(window_s, 2.0 / f0) / 2 * sample_rate)
-    total = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
-    centres = np.arange(0, len(samples), control_period)
-    low, high = np.maximum(centres - half, 0), np.minimum(centres + half, len(samples))
-    power = (total[high] - total[low]) / (high - low)
-    return np.maximum(10.0 * np.log10(power + 1e-20), LOUDNESS_FLOOR_DB).astype(np.float32)
+
+def _power(samples: np.ndarray, window: int) -> np.ndarray:
+    """Mean square of the `window` samples that end at each, (T,)."""
+    total = np.cumsum(np.pad(samples.astype(np.float64) ** 2, (window, 0)))
+    return np.maximum(total[window:] - total[:-window], 0.0) / window
 
 
 def cut(recording: Recording, settings: Settings) -> tuple[np.ndarray, Cut]:
@@ -119,7 +125,8 @@ def read_levels(samples: np.ndarray, cut: Cut, settings: Settings) -> tuple[np.n
         loudness = measure_loudness(samples, rate, settings.control_period, np.inf, window_s)
         return loudness, *track_partials(samples, rate, np.zeros(0), settings.phase_stride)
     f0 = float(note_frequency(cut.recording.note, cut.cents))
-    frequencies = partial_frequencies(f0, cut.stiffness, settings.partials)
+    modes_hz = mode_places(cut.modes_hz, settings.partials, settings.partials)
+    frequencies = merged(f0, cut.stiffness, modes_hz, rate)
     loudness = measure_loudness(samples, rate, settings.control_period, f0)
     return loudness, *track_partials(samples, rate, frequencies, settings.phase_stride)
 
@@ -136,6 +143,8 @@ def _sound(recording: Recording, settings: Settings) -> np.ndarray:
     if _clipped_share(samples) > MOST_CLIPPED:
         raise RtwaveError("clipped (flat at full scale); record it again at a lower level")
     samples = soxr.resample(samples, rate, settings.sample_rate, quality="VHQ")
+    if np.abs(samples).max() < SILENT_PEAK:
+        raise RtwaveError("silent (peak below -80 dBFS)")
     if not texture:
         fade = int(FADE_IN_S * settings.sample_rate)
         samples[:fade] *= np.linspace(0.0, 1.0, fade, dtype=np.float32)

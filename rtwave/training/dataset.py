@@ -56,7 +56,7 @@ class Dataset:
         longest = max(entry.samples for entry in self.train) + int(SILENCE_S * config.sample_rate)
         self._cutter = Cutter(corpus, config, min(length, longest))
         self.context, self.length = self._cutter.context, self._cutter.length
-        self._reach = _reach(corpus)
+        self._reach = _reach(corpus, self.train)
         self._chances = np.cumsum(_chances(corpus, self.train))
 
     @classmethod
@@ -88,12 +88,16 @@ class Dataset:
                     yield ahead.popleft().result()
 
     def validation(self) -> "HeldOut":
-        """The held-out recordings as they are: one segment from the onset and one a second later, at most 64 in all."""
+        """The held-out recordings as they are: one segment from the onset and one a second later, at most 64 in all.
+
+        Of a texture one each second.
+        """
         second = self.config.sample_rate // self.config.control_period * self.config.control_period
+        texture = self.corpus.index.kind == "texture"
         cuts = [
             Cut(entry, start)
             for entry in self.held_out
-            for start in (-self.context, second)
+            for start in (-self.context, *range(second, entry.samples if texture else second + 1, second))
             if start < 0 or start + self.length <= entry.samples
         ]
         chosen = np.linspace(0, len(cuts) - 1, min(len(cuts), MOST_HELD_OUT)).round().astype(int)
@@ -163,17 +167,20 @@ def _require_fit(corpus: Corpus, config: WaveNetConfig) -> None:
 
 
 def _while_held(corpus: Corpus) -> list[Entry]:
-    """The recordings; of a sustained instrument, until they were let go: dampers are drawn, and end them all alike."""
+    """The recordings; of a sustained instrument, until they were let go: dampers are drawn, and end them all alike.
+
+    A texture is never let go: where it becomes softer, that is how it sounds.
+    """
     index = corpus.index
-    if not index.sustained:
+    if not index.sustained or index.kind == "texture":
         return index.entries
     held = [(entry, int(held_s(corpus, entry) * index.sample_rate)) for entry in index.entries]
     return [msgspec.structs.replace(entry, samples=min(entry.samples, samples)) for entry, samples in held]
 
 
-def _reach(corpus: Corpus) -> dict[tuple[float, float], tuple[float, float]]:
-    """How far (semitones down, up) the recordings of each (timbre, note) are detuned: half-way to the next."""
-    entries, kind = corpus.index.entries, corpus.index.kind
+def _reach(corpus: Corpus, entries: list[Entry]) -> dict[tuple[float, float], tuple[float, float]]:
+    """How far (semitones down, up) the recordings of each (timbre, note) are detuned: half-way to the next of them."""
+    kind = corpus.index.kind
     if kind != "notes":
         reach = (DRUM_REACH, DRUM_REACH) if kind == "drums" else (0.0, 0.0)
         return {(entry.timbre, entry.note): reach for entry in entries}

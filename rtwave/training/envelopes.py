@@ -6,6 +6,7 @@ import numpy as np
 
 from ..wavenet.features import LOUDNESS_FLOOR_DB
 from .corpus import Corpus, Entry
+from .holds import fall_start
 
 ENVELOPE_AGES_S = np.float32(
     [
@@ -14,8 +15,6 @@ ENVELOPE_AGES_S = np.float32(
     ]
 )
 SLOWEST_DECAY_DB_PER_S = 1.0
-LET_GO_DB, LET_GO_S = 6.0, 0.5
-"""What falls by so much in so short a time, and stays there to its end, is no longer held."""
 
 PLAIN_VELOCITIES = (1.0, 8.0, 16.0, 32.0, 64.0, 100.0, 127.0)
 PLAIN_DYNAMIC = 40.0
@@ -27,14 +26,7 @@ STEEPEST_DYNAMIC = 60.0
 def held_s(corpus: Corpus, entry: Entry) -> float:
     """For how long a recording is held: to its end, or until it was let go, if one hears that."""
     period_s = corpus.index.control_period / corpus.index.sample_rate
-    return _held_periods(corpus.loudness_db(entry), period_s) * period_s
-
-
-def _held_periods(level: np.ndarray, period_s: float) -> int:
-    before, last = max(round(LET_GO_S / period_s), 1), len(level) - 1
-    while last > before and level[last] < level[last - before : last].max() - LET_GO_DB:
-        last -= 1
-    return last + 1 if last > before else len(level)
+    return fall_start(corpus.loudness_db(entry), period_s) * period_s
 
 
 def recorded_envelope(corpus: Corpus, entry: Entry) -> np.ndarray:
@@ -45,12 +37,9 @@ def recorded_envelope(corpus: Corpus, entry: Entry) -> np.ndarray:
     period_s = corpus.index.control_period / corpus.index.sample_rate
     level = corpus.loudness_db(entry).astype(np.float64)
     if corpus.index.sustained:
-        level = level[: _held_periods(level, period_s)]
+        level = level[: fall_start(level, period_s)]
     ages = np.arange(len(level)) * period_s
-    curve = []
-    for age in ENVELOPE_AGES_S[ages[-1] >= ENVELOPE_AGES_S]:
-        near = np.abs(ages - age) <= max(0.08 * age, period_s / 2)
-        curve.append(level[near].mean())
+    curve = list(levels_at_ages(level, period_s))
     late = ages >= ages[-1] - 1.0
     slope = min(np.polyfit(ages[late], level[late], 1)[0] if late.sum() > 2 else 0.0, -SLOWEST_DECAY_DB_PER_S)
     if corpus.index.sustained:
@@ -58,6 +47,13 @@ def recorded_envelope(corpus: Corpus, entry: Entry) -> np.ndarray:
     end = level[late].mean() + slope * (ages[-1] - ages[late].mean())
     curve += [end + slope * (age - ages[-1]) for age in ENVELOPE_AGES_S[ages[-1] < ENVELOPE_AGES_S]]
     return np.maximum(curve, LOUDNESS_FLOOR_DB)
+
+
+def levels_at_ages(level: np.ndarray, period_s: float) -> np.ndarray:
+    """Of a level every `period_s` (dB), what it is at those ENVELOPE_AGES_S that it reaches, (ages,) float64."""
+    ages = np.arange(len(level)) * period_s
+    reached = ENVELOPE_AGES_S[ages[-1] >= ENVELOPE_AGES_S]
+    return np.array([level[np.abs(ages - age) <= max(0.08 * age, period_s / 2)].mean() for age in reached])
 
 
 def velocity_axis(entries: Sequence[Entry], most: int) -> np.ndarray:
@@ -70,11 +66,15 @@ def velocity_axis(entries: Sequence[Entry], most: int) -> np.ndarray:
 def envelopes(corpus: Corpus, entries: Sequence[Entry], velocities: np.ndarray) -> dict[float, np.ndarray]:
     """Level (M, G) of each recorded key at `velocities`, dBFS.
 
-    Between a key's recordings it is interpolated; beyond them it goes on as all keys together follow the velocity.
+    Takes of one velocity count alike. Between a key's velocities it is interpolated; beyond them it goes on as all keys
+    together follow the velocity.
     """
+    same: dict[tuple[float, float], list[np.ndarray]] = {}
+    for entry in entries:
+        same.setdefault((entry.note, entry.velocity), []).append(recorded_envelope(corpus, entry))
     curves: dict[float, dict[float, np.ndarray]] = {}
-    for entry in sorted(entries, key=lambda entry: (entry.note, entry.velocity)):
-        curves.setdefault(entry.note, {})[entry.velocity] = recorded_envelope(corpus, entry)
+    for (note, velocity), found in sorted(same.items(), key=lambda item: item[0]):
+        curves.setdefault(note, {})[velocity] = np.mean(found, axis=0)
     dynamic = _dynamic(curves.values())
     return {key: _across_velocities(found, velocities, dynamic) for key, found in curves.items()}
 

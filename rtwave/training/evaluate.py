@@ -66,10 +66,10 @@ def evaluate_model(
     instruction_set: str = "auto",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
-    """Judge a preset, or weights as export would; RtwaveError where nothing is held out."""
+    """Judge a preset, or weights as export would; RtwaveError where no recording of notes is held out."""
     weights = model if isinstance(model, Weights) else model.weights
     found = evaluate(weights, corpus, instruction_set, progress)
-    if not found.bits:
+    if not found.bits and corpus.index.kind == "notes":
         raise RtwaveError(f"{corpus.folder}: no recording is held out, so nothing can be judged; prepare four or more")
     if isinstance(model, Weights):
         return found

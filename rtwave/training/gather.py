@@ -72,8 +72,8 @@ def _instrument(path: Path, request: Request) -> Found:
         return find_regions(path)
     if path.is_file() and path.suffix.lower() in SUFFIXES:
         raise RtwaveError(
-            f"{path}: a single recording; name a folder of labelled ones, or add --kind unlabelled, --kind texture, "
-            "or the --midi file it was played from"
+            f"{path}: a recording, expected a folder of labelled ones; name that, or add --kind unlabelled, "
+            "--kind texture, or the --midi file it was played from"
         )
     recordings, skipped = find_recordings(path, request.manifest, numbers=request.kind == "drums")
     return Found(recordings, skipped, timbres=[path.resolve().name])

@@ -3,6 +3,7 @@
 What surrounds the network is a handful of operations on one vector, and nothing in it waits for a GPU.
 """
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from .checkpoint import TrainingOptions
 from .distributed import Group
 from .flat import FlatNetwork
 from .loss import BitCounter, negative_log_likelihood
+from .rounding import Rounding
 from .segments import Batch
 from .stack import compile_stack
 
@@ -66,6 +68,7 @@ class Learner:
         self.averaged.load_state_dict(self.network.state_dict())
         self._flat = FlatNetwork(self.network, extra=len(Figures._fields))
         self._flat_averaged = FlatNetwork(self.averaged)
+        self._rounding = Rounding(self.network, self._flat)
         self.predict_averaged = self.averaged.predict
         self.optimizer = torch.optim.Adam([self._flat.weights], options.learning_rate, betas=(0.9, 0.99), fused=True)
         self.bfloat16 = options.precision == "bfloat16" or (options.precision == "auto" and _bfloat16_pays())
@@ -103,8 +106,9 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.options, step)
         self._flat.gradient.zero_()
-        loss, sums = self.count(self.predict, batch, self.bfloat16)
-        loss.backward()
+        with self._rounding.held() if self.options.rounded else contextlib.nullcontext():
+            loss, sums = self.count(self.predict, batch, self.bfloat16)
+            loss.backward()
         gradient, tail = self._flat.weights.grad, self._flat.gradient[self._flat.weights.numel() :]
         tail[:3] = sums
         tail[3] = float(stopping)

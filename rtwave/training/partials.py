@@ -70,8 +70,8 @@ def track_partials(
     levels_db = np.full((frames, len(frequencies)), FLOOR_DB, np.float32)
     moments = np.arange(frames) * stride / sample_rate
     for k, frequency in enumerate(frequencies):
-        if frequency > NYQUIST_SHARE * sample_rate:
-            break
+        if not 0.0 < frequency <= NYQUIST_SHARE * sample_rate:
+            continue
         centre = round(frequency / bin_hz)
         near = np.arange(-half, half + 1)
         shape = 0.5 + 0.5 * np.cos(np.pi * np.clip(((centre + near) * bin_hz - frequency) / width, -1.0, 1.0))

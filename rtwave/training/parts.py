@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from ..errors import RtwaveError
-from .recordings import SUFFIXES
+from .recordings import SUFFIXES, require_rate
 from .sources import Skipped
 
 _PLACE = re.compile(r"(.*) at (\d+):(\d+\.\d+) to (\d+):(\d+\.\d+)", re.DOTALL)
@@ -31,7 +31,7 @@ def audio_files(paths: Sequence[Path]) -> tuple[list[Path], list[Skipped]]:
             if item.suffix.lower() in SUFFIXES:
                 files.append(item)
             else:
-                skipped.append(Skipped(item, f"not an audio file ({item.suffix or 'no suffix'})"))
+                skipped.append(Skipped(item, f"not an audio file that is read here ({item.suffix or 'no suffix'})"))
     return files, skipped
 
 
@@ -45,6 +45,7 @@ def read_part(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int
             rate = file.samplerate
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         raise RtwaveError(f"cannot be read as audio ({error})") from None
+    require_rate(rate)
     if not np.isfinite(samples).all():
         raise RtwaveError("holds NaN or infinity")
     return samples, rate

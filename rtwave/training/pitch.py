@@ -15,6 +15,7 @@ import soxr
 
 from ..errors import RtwaveError
 from .parts import read_part
+from .recordings import require_rate
 
 RATE = 24_000
 """Hz at which recordings are looked at."""
@@ -84,6 +85,7 @@ def _blocks(path: Path) -> Iterator[tuple[np.ndarray, int, float]]:
     """(samples float64 at RATE with a second more at both ends, length of that lead, seconds in the file)."""
     try:
         with soundfile.SoundFile(path) as file:
+            require_rate(file.samplerate)
             for start in range(0, file.frames, _BLOCK_S * file.samplerate):
                 lead = min(start, _MARGIN_S * file.samplerate)
                 file.seek(start - lead)

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RtwaveError
+from ..wavenet.features import note_frequency
 from .corpus import FORMAT, PEAK, CorpusIndex, Entry, Kind
 from .cut import SHORTEST_S, Cut, Settings, cut, read_levels
-from .holds import hold_end, is_sustained
+from .holds import is_sustained, note_end
+from .modes import RECORDINGS, find_modes
 from .recordings import find_recordings
 from .shards import CorpusWriter
 from .sources import Found, Recording, Skipped
@@ -35,14 +37,21 @@ def choose_held_out(keys: list[float]) -> set[int]:
 
 
 def _held_out(recordings: list[Recording], kind: Kind) -> set[int]:
-    """Which recordings to hold out: chosen within each timbre, in drums from the keys with several recordings."""
+    """Which recordings to hold out: what the source says of a timbre or, where it says nothing, chosen within each
+    timbre, in drums from the keys with several recordings.
+    """
     keys = [recording.note for recording in recordings]
     often = Counter(keys)
     groups: dict[float, list[int]] = {}
     for index, recording in enumerate(recordings):
         if kind != "drums" or often[recording.note] > 1:
             groups.setdefault(0.0 if kind == "drums" else recording.timbre, []).append(index)
-    return {group[place] for group in groups.values() for place in choose_held_out([keys[index] for index in group])}
+    held_out = set()
+    for group in groups.values():
+        said = {index for index in group if recordings[index].held_out}
+        chosen = {group[place] for place in choose_held_out([keys[index] for index in group])}
+        held_out |= said if 0 < len(said) < len(group) else chosen
+    return held_out
 
 
 def prepare(
@@ -77,16 +86,17 @@ def prepare(
     count = len(found.recordings)
     with CorpusWriter(out) as writer:
         cuts, skipped = _write_sounds(writer, found.recordings, settings, lambda done: progress(done, 2 * count))
-        skipped = found.skipped + skipped
         if not cuts:
             why = f"; first: {skipped[0].reason}" if skipped else ""
             raise RtwaveError(f"{out if source is found else source}: none of {count} recordings can be used{why}")
         if sustained is None:
             sustained = _is_sustained(cuts, settings)
         if sustained and settings.pitched:
-            _end_where_let_go(cuts, settings)
+            _end_with_the_note(cuts, settings)
         held_out = _held_out([known.recording for known in cuts], kind)
         _agree_on_tuning(cuts, held_out, harmonic=sustained and not stiff)
+        if settings.pitched and not sustained:
+            _find_modes(writer, cuts, held_out, settings)
         gain = PEAK / max(cut.peak for cut in cuts)
         entries = _write_levels(writer, cuts, held_out, settings, gain, lambda done: progress(count + done, 2 * count))
         index = CorpusIndex(
@@ -102,7 +112,7 @@ def prepare(
             damper_s=damper_s or found.damper_s or DAMPER_S,
             sustained=sustained,
             entries=entries,
-            skipped=[(str(item.path), item.reason) for item in skipped],
+            skipped=[(str(item.path), item.reason) for item in found.skipped + skipped],
             warnings=found.warnings,
         )
         writer.finish(index)
@@ -160,6 +170,7 @@ def _write_levels(
                 held_out=number in held_out,
                 cents=known.cents,
                 stiffness=known.stiffness,
+                modes_hz=known.modes_hz,
                 samples=known.samples,
                 shard=shard,
                 audio_start=audio_start,
@@ -176,23 +187,53 @@ def _is_sustained(cuts: list[Cut], settings: Settings) -> bool:
     return is_sustained([known.level for known in cuts], settings.phase_stride / settings.sample_rate)
 
 
-def _end_where_let_go(cuts: list[Cut], settings: Settings) -> None:
-    """Leave the release of sustained notes out: they are held."""
+def _end_with_the_note(cuts: list[Cut], settings: Settings) -> None:
+    """Leave out what follows sustained notes: they are held."""
     shortest = int(SHORTEST_S * settings.sample_rate)
     for known in cuts:
-        known.samples = min(known.samples, max(shortest, hold_end(known.level) * settings.phase_stride))
+        known.samples = min(known.samples, max(shortest, note_end(known.level) * settings.phase_stride))
+
+
+def _by_key(cuts: list[Cut], held_out: set[int]) -> list[tuple[list[Cut], list[Cut]]]:
+    """Of each key in each timbre: all recordings, and those that are not held out, or all where all are."""
+    groups: dict[tuple[float, float], list[int]] = {}
+    for number, known in enumerate(cuts):
+        groups.setdefault((known.recording.timbre, known.recording.note), []).append(number)
+    return [
+        (
+            [cuts[number] for number in same],
+            [cuts[number] for number in same if number not in held_out or held_out >= set(same)],
+        )
+        for same in groups.values()
+    ]
 
 
 def _agree_on_tuning(cuts: list[Cut], held_out: set[int], harmonic: bool) -> None:
     """Give every recording of a key in a timbre the median tuning and stiffness of those that are not held out."""
-    groups: dict[tuple[float, float], list[int]] = {}
-    for number, known in enumerate(cuts):
-        groups.setdefault((known.recording.timbre, known.recording.note), []).append(number)
-    for same in groups.values():
-        learned = [number for number in same if number not in held_out] or same
-        cents, stiffness = np.median([cuts[number].fits[int(harmonic)] for number in learned], axis=0)
-        for known in (cuts[number] for number in same):
+    for same, learned in _by_key(cuts, held_out):
+        cents, stiffness = np.median([known.fits[int(harmonic)] for known in learned], axis=0)
+        for known in same:
             known.cents, known.stiffness = float(cents), float(stiffness)
+
+
+def _find_modes(writer: CorpusWriter, cuts: list[Cut], held_out: set[int], settings: Settings) -> None:
+    """Give every recording of a key in a timbre the modes of those that are not held out, a few of all velocities."""
+    groups = _by_key(cuts, held_out)
+
+    def sounds_of(learned: list[Cut]) -> list[np.ndarray]:
+        rising = sorted(learned, key=lambda known: known.recording.velocity)
+        places = np.unique(np.linspace(0, len(rising) - 1, RECORDINGS).round().astype(int))
+        return list(writer.sounds((*rising[place].place, rising[place].samples) for place in places))
+
+    def modes_of(item: tuple[Cut, list[np.ndarray]]) -> tuple[float, ...]:
+        known, sounds = item
+        f0 = float(note_frequency(known.recording.note, known.cents))
+        return tuple(find_modes(sounds, settings.sample_rate, f0, known.stiffness, settings.partials).round(2).tolist())
+
+    found = _in_threads(modes_of, ((same[0], sounds_of(learned)) for same, learned in groups))
+    for (same, _), (_, modes_hz) in zip(groups, found, strict=True):
+        for known in same:
+            known.modes_hz = modes_hz
 
 
 def _in_threads(function: Callable, items: Iterable) -> Iterator[tuple]:

@@ -10,13 +10,15 @@ import numpy as np
 import soundfile
 
 from ..errors import RtwaveError
-from .keys import find_key, key_number
+from ..wavenet.keys import find_key, key_number
 from .sources import Recording, Skipped
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".aif", ".aiff"}
 MOST_LAYERS = 32
 """When no number after `v` in a folder is above this, they count layers from soft to loud, not velocities."""
 SILENT_PEAK = 1e-4
+LOWEST_RATE = 1000
+"""Hz; below there is nothing to hear, and less than a sample in many a window."""
 
 _KEY = re.compile(r"(?<![A-Za-z0-9])(\d{1,3})(?![0-9])")
 _VELOCITY = re.compile(r"(?:v|vel|velocity)_?(\d{1,3})(?=$|[^0-9])", re.IGNORECASE)
@@ -46,7 +48,7 @@ def find_recordings(
         why = f"; {len(skipped)} skipped, the first because: {skipped[0].reason}" if skipped else ""
         raise RtwaveError(
             f"{folder}: no labelled recording found{why}; expected {', '.join(sorted(SUFFIXES))} files "
-            "named like A4_v100.wav, or a manifest.csv"
+            "named like A4_v100.wav, a manifest.csv, or --kind unlabelled for one note at a time without labels"
         )
     return sorted(found, key=lambda item: (item.note, item.velocity, item.name)), skipped
 
@@ -72,7 +74,7 @@ def _from_names(folder: Path, paths: list[Path], numbers: bool) -> tuple[list[Re
         if numbers and note is None and (keys := _KEY.findall(path.stem)):
             note = int(keys[-1])
         if path.suffix.lower() not in SUFFIXES:
-            skipped.append(Skipped(path, f"not an audio file ({path.suffix or 'no suffix'})"))
+            skipped.append(Skipped(path, f"not an audio file that is read here ({path.suffix or 'no suffix'})"))
         elif note is None or not 0 <= note <= 127:
             skipped.append(Skipped(path, "no note in its name (expected one such as C#4)"))
         elif velocity is not None and not 1 <= velocity <= 127:
@@ -88,7 +90,7 @@ def _from_names(folder: Path, paths: list[Path], numbers: bool) -> tuple[list[Re
 
 
 def _from_manifest(folder: Path, manifest: Path, paths: list[Path]) -> tuple[list[Recording], list[Skipped]]:
-    found, skipped = [], []
+    found, skipped, named = [], [], []
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -96,28 +98,35 @@ def _from_manifest(folder: Path, manifest: Path, paths: list[Path]) -> tuple[lis
         raise RtwaveError(f"{manifest}: cannot be read as CSV ({error}); expected columns file,note,velocity") from None
     for line, row in enumerate(rows, start=2):
         try:
-            path = folder / row["file"]
+            path = folder / row["file"].replace("\0", "")  # of which no name of a file has any
             note = key_number(row["note"])
             velocity = float(row["velocity"])
             knobs = tuple(float(row.get(f"knob{n}") or 0.0) for n in range(1, 5))
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise RtwaveError(
                 f"{manifest}:{line}: expected file,note,velocity as in 'a.wav,C#4,100', got {row}"
             ) from None
+        named.append(path)
         if not (0 <= note <= 127 and 1 <= velocity <= 127 and all(0 <= knob <= 1 for knob in knobs)):
             skipped.append(Skipped(path, f"manifest line {line}: note, velocity or knob out of range"))
         elif not os.path.isfile(path):
             skipped.append(Skipped(path, f"manifest line {line}: no such file"))
         else:
             found.append(_recording(folder, path, note, velocity, knobs))
-    listed = {(folder / row["file"]).resolve() for row in rows}
+    listed = {path.resolve() for path in named}
     unlisted = [path for path in paths if path.suffix.lower() in SUFFIXES and path.resolve() not in listed]
     skipped += [Skipped(path, "not in the manifest") for path in unlisted]
     return found, skipped
 
 
+def require_rate(rate: int) -> None:
+    """RtwaveError with the reason where a recording's rate (Hz) cannot be that of sound."""
+    if rate < LOWEST_RATE:
+        raise RtwaveError(f"recorded at {rate} Hz, expected {LOWEST_RATE} Hz or more")
+
+
 def read_samples(path: Path) -> tuple[np.ndarray, int]:
-    """A file's first channel, float32 (T,), and its rate in Hz.
+    """A file's first channel that holds any sound, float32 (T,), and its rate in Hz.
 
     One channel and not their mean: spaced microphones comb when mixed. Raises RtwaveError with the reason.
     """
@@ -126,9 +135,10 @@ def read_samples(path: Path) -> tuple[np.ndarray, int]:
             samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         raise RtwaveError(f"cannot be read as audio ({error})") from None
-    samples = samples[:, 0].copy()
+    require_rate(rate)
     if not np.isfinite(samples).all():
         raise RtwaveError("holds NaN or infinity")
-    if np.abs(samples).max(initial=0.0) < SILENT_PEAK:
+    heard = np.flatnonzero(np.abs(samples).max(axis=0, initial=0.0) >= SILENT_PEAK)
+    if not len(heard):
         raise RtwaveError("silent (peak below -80 dBFS)")
-    return samples, rate
+    return samples[:, heard[0]].copy(), rate

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RtwaveError
-from ..wavenet.features import NYQUIST_SHARE, note_frequency, partial_frequencies
+from ..wavenet.keys import key_name
 from .corpus import Corpus, Entry
-from .keys import key_name
+from .modes import frequencies
 from .parts import clock
 from .report_page import TEMPLATE
 from .report_strips import onset_strips, timeline
@@ -192,8 +192,7 @@ def _trust(corpus: Corpus) -> str:
 def _trusted(corpus: Corpus, entry: Entry) -> float:
     """Share of partials and moments of a recording at which the phase was read and not held."""
     index = corpus.index
-    f0 = float(note_frequency(entry.note, entry.cents))
-    heard = partial_frequencies(f0, entry.stiffness, index.partials) < NYQUIST_SHARE * index.sample_rate
+    heard = frequencies(entry, index.partials, index.partials, index.sample_rate) > 0.0
     phases = corpus.phases_of(entry)[: max(2, int(TRUST_S * index.sample_rate / index.phase_stride)), heard]
     return float((np.diff(phases, axis=0) != 0.0).mean()) if phases.size and len(phases) > 1 else 0.0
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RtwaveError
+from ..wavenet.keys import key_name, key_number
 from .corpus import Corpus, Entry
 from .cut import find_onset
-from .keys import key_name, key_number
 from .parts import clock, find_place, read_part
 from .recordings import read_samples
 from .svg import Plot, wave
 from .unlabelled import LABELS
 
 SURE = 0.75
-ROW_S, MOST_ROWS = 45.0, 40
+ROW_S, MOST_ROWS, LATEST_S = 45.0, 40, 86_400.0
 STRIPS, DOUBTFUL, MOST_LOOKED_AT = 12, 4, 300
 BEFORE_S, STRIP_S = 0.06, 0.4
 SLOW_S, SUDDEN_DB = 0.08, -8.0
@@ -31,8 +31,10 @@ def timeline(corpus: Corpus) -> str:
         notes: dict[str, list[tuple[float, float, float, float, str]]] = defaultdict(list)
         for row in rows:
             key, sure = key_number(row["note"]), float(row.get("confidence") or 1.0)
+            start, end = float(row["start_s"]), float(row["end_s"])
             told = f"velocity {row.get('velocity')}, {sure:.0%} sure"
-            notes[row["file"]].append((float(row["start_s"]), float(row["end_s"]), key, sure, told))
+            if 0 <= key <= 127 and 0 <= start < end < LATEST_S:
+                notes[row["file"]].append((start, end, key, sure, told))
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError):
         return ""
     gaps: dict[str, list[tuple[float, float, str]]] = defaultdict(list)

@@ -13,11 +13,10 @@ from ..wavenet.features import (
     STEADY_DB,
     NoteState,
     conditioning,
-    note_frequency,
-    partial_frequencies,
     partial_weights,
 )
 from .corpus import Corpus, Entry
+from .modes import frequencies
 
 DECIBELS = 20.0 / np.log(10.0)
 SINC_TAPS = 16
@@ -99,14 +98,10 @@ class Cutter:
         times = np.arange(cut.start - 2, cut.start + self.length)
         samples = self._sound(cut, times, ratio)
         loudness_db, ends = self._loudness(cut, times, ratio)
-        if cut.release is None:
-            since_release_s = np.full(len(times), -1.0)
-        else:
-            since_release_s = (times - cut.release) / rate
-            if self.corpus.index.is_damped(entry.note + cut.detune):
-                damping_db = DECIBELS / self.corpus.index.damper_s * np.maximum(since_release_s, 0.0)
-                samples *= _factor(-damping_db)
-                loudness_db = loudness_db - damping_db
+        since_release_s = np.full(len(times), -1.0) if cut.release is None else (times - cut.release) / rate
+        if (damping_db := self._damping_db(cut, times)) is not None:
+            samples *= _factor(-damping_db)
+            loudness_db = loudness_db - damping_db
         gain = _level(loudness_db) if config.leveling == "loudness" else np.ones(len(times), np.float32)
         signal = emphasize(samples / gain, config.pre_emphasis)[1:]
         moments = slice(2, None, period)
@@ -146,32 +141,45 @@ class Cutter:
         places = (times * ratio + cut.origin) / period
         return np.interp(places, np.arange(len(loudness)), loudness), ends
 
+    def _damping_db(self, cut: Cut, times: np.ndarray) -> np.ndarray | None:
+        """What the damper has taken at `times` (samples after note-on), dB; None where it does not fall."""
+        if cut.release is None or not self.corpus.index.is_damped(cut.entry.note + cut.detune):
+            return None
+        since_release_s = (times - cut.release) / self.config.sample_rate
+        return DECIBELS / self.corpus.index.damper_s * np.maximum(since_release_s, 0.0)
+
     def _excite(self, cut: Cut, ratio: float, out: np.ndarray) -> None:
         """e (T, 2K) into `out`, read off the recording's own phases."""
-        entry, index = cut.entry, self.corpus.index
-        frequencies = partial_frequencies(
-            note_frequency(entry.note, entry.cents), entry.stiffness, self.config.partials
-        )
-        turns = frequencies * (ratio / self.config.sample_rate)
-        audible, pace = turns[turns <= NYQUIST_SHARE], ratio / index.phase_stride
-        weighted = self.config.excitation == "weighted"
-        first, weights = self._weights(entry, audible, pace, cut.start) if weighted else (0, None)
-        excite(self.corpus.phases_of(entry), audible, pace, cut.start, out, weights, first)
+        entry, index, config = cut.entry, self.corpus.index, self.config
+        turns = frequencies(entry, config.partials, index.partials, config.sample_rate) * (ratio / config.sample_rate)
+        turns[turns > NYQUIST_SHARE] = 0.0
+        pace, first, weights = ratio / index.phase_stride, 0, None
+        if config.excitation == "weighted":
+            first, weights = self._weights(cut, turns, pace)
+        elif not turns.all():
+            turns = turns[: int(np.argmin(turns))]
+        excite(self.corpus.phases_of(entry), turns, pace, cut.start, out, weights, first)
 
-    def _weights(self, entry: Entry, turns: np.ndarray, pace: float, start: int) -> tuple[int, np.ndarray]:
-        """The first frame that a segment from `start` on hears, and from there on what each partial is multiplied by.
+    def _weights(self, cut: Cut, turns: np.ndarray, pace: float) -> tuple[int, np.ndarray]:
+        """The first frame that a segment hears, and from there on what each partial is multiplied by.
 
-        complex64 (frames, partials): features.partial_weights of the levels in the recording.
+        complex64 (frames, partials): features.partial_weights of the levels in the recording; of a network that is not
+        levelled they fall with the damper, as the engine's do.
         """
-        periods_a_frame = self.corpus.index.phase_stride // self.config.control_period
-        frames = -(-entry.samples // self.corpus.index.phase_stride)
-        first = min(int(max(start, 0) * pace), frames - 1)
-        stop = min(int(max(start + self.length, 0) * pace) + 2, frames)
-        levels_db = self.corpus.partials_db(entry, first, max(stop, first + 1))[:, : len(turns)]
+        entry, index = cut.entry, self.corpus.index
+        periods_a_frame = index.phase_stride // self.config.control_period
+        frames = -(-entry.samples // index.phase_stride)
+        first = min(int(max(cut.start, 0) * pace), frames - 1)
+        stop = max(min(int(max(cut.start + self.length, 0) * pace) + 2, frames), first + 1)
+        levels_db = self.corpus.partials_db(entry, first, stop)[:, : len(turns)]
+        loudness_db = self.corpus.loudness_db(entry)[first * periods_a_frame :: periods_a_frame][: len(levels_db)]
+        loudness_db = np.maximum(loudness_db, LOUDNESS_FLOOR_DB)
         if self.config.leveling == "loudness":
-            loudness_db = self.corpus.loudness_db(entry)[first * periods_a_frame :: periods_a_frame][: len(levels_db)]
-            levels_db -= np.maximum(loudness_db, LOUDNESS_FLOOR_DB)[:, None] - STEADY_DB
-        return first, partial_weights(_factor(levels_db), turns, self.config.pre_emphasis).astype(np.complex64)
+            levels_db -= loudness_db[:, None] - STEADY_DB
+        elif (damping_db := self._damping_db(cut, np.arange(first, stop) / pace)) is not None:
+            levels_db += (np.maximum(loudness_db - damping_db, LOUDNESS_FLOOR_DB) - loudness_db)[:, None]
+        weights = partial_weights(_factor(levels_db), turns, self.config.pre_emphasis) * (turns > 0.0)
+        return first, weights.astype(np.complex64)
 
     def _hear(
         self,

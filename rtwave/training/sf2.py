@@ -73,14 +73,19 @@ def _read_chunks(file: BinaryIO) -> dict[bytes, bytes]:
 
 
 def _zones(tables: dict[bytes, np.ndarray], kind: str, index: int) -> list[dict[int, int]]:
-    """The zones of a preset ("p") or an instrument ("i"): what each of their generators says."""
+    """The zones of a preset ("p") or an instrument ("i"): what each of their generators says.
+
+    The first, where it leads nowhere, says what all others take unless they say otherwise (section 7.3 and 7.7).
+    """
+    leads_on = _INSTRUMENT_OF if kind == "p" else _SAMPLE_OF
     headers = tables[b"phdr" if kind == "p" else b"inst"]
     bags, generators = tables[f"{kind}bag".encode()], tables[f"{kind}gen".encode()]
     zones = []
     for bag in range(headers[index]["bag"], headers[index + 1]["bag"]):
         own = generators[bags[bag]["generator"] : bags[bag + 1]["generator"]]
         zones.append({int(operator): int(amount) for operator, amount in own})
-    return zones
+    shared = zones.pop(0) if zones and leads_on not in zones[0] else {}
+    return [shared | zone for zone in zones]
 
 
 def _roots(tables: dict[bytes, np.ndarray], preset: int) -> tuple[int, ...]:

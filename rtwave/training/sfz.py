@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RtwaveError
-from .keys import key_number
+from ..wavenet.keys import key_number
 from .recordings import read_samples
 from .sources import Found, Recording, Skipped
 
@@ -20,8 +20,12 @@ USED = {
     *("region_label", "group_label", "master_label", "global_label"),
 }
 """Opcodes that say something here; the others shape what a sampler makes of a recording, and are listed as unused."""
+ASSUMED = {("amp_veltrack", "0"), ("loop_mode", "no_loop"), ("loop_mode", "one_shot")}
+"""What is taken for granted: a recording sounds at its own level, once."""
 SCOPES = ("control", "global", "master", "group", "region")
 MOST_INCLUDES = 1000
+MOST_DB, MOST_CENTS, MOST_SAMPLES = 200.0, 2400.0, 2**40
+"""Either way; what an opcode says beyond these is a mistake."""
 RELEASE_TIME_CONSTANTS = 9.0
 """In an ampeg_release, as sfizz and ARIA have it: its envelope ends 78 dB down."""
 
@@ -39,12 +43,14 @@ def find_regions(path: Path, timbre: float = 0.0) -> Found:
     if articulation is None:
         articulation = next((region["sw_last"] for region in regions if "sw_last" in region), None)
     seen: set[tuple] = set()
+    releases = []
     for number, region in enumerate(regions, start=1):
         place = f"{path}, region {number}"
         try:
             if region.get("sw_last", articulation) != articulation:
                 raise RtwaveError(f"another articulation (keyswitch {region['sw_last']}, not {articulation})")
             recording = _recording(path, region, place, timbre)
+            releases.append(_number(region, "ampeg_release", 0.0))
         except RtwaveError as error:
             found.skipped.append(Skipped(place, str(error)))
             continue
@@ -52,10 +58,9 @@ def find_regions(path: Path, timbre: float = 0.0) -> Found:
         if same not in seen:
             found.recordings.append(recording)
         seen.add(same)
-    releases = [_number(region, "ampeg_release", 0.0) for region in regions]
     if positive := [release for release in releases if release > 0.0]:
         found.damper_s = float(np.median(positive)) / RELEASE_TIME_CONSTANTS
-    unused = Counter(opcode for region in regions for opcode in region if opcode not in USED)
+    unused = Counter(name for region in regions for name in {*region} - USED if (name, region[name]) not in ASSUMED)
     if unused:
         listed = ", ".join(f"{opcode} ({count})" for opcode, count in sorted(unused.items()))
         found.warnings.append(f"{path.name}: opcodes that were not used, with how many regions have them: {listed}")
@@ -127,10 +132,10 @@ def _recording(path: Path, region: dict[str, str], place: str, timbre: float) ->
     low, high = _number(region, "lovel", 0.0), _number(region, "hivel", 127.0)
     if not 0.0 <= low <= high <= 127.0:
         raise RtwaveError(f"velocities are {low:g} to {high:g}, expected 0 to 127")
-    start, end = int(_number(region, "offset", 0.0)), int(_number(region, "end", -1.0))
-    gain = 10.0 ** (_number(region, "volume", 0.0) / 20.0)
-    cents = _number(region, "tune", _number(region, "pitch", 0.0))
-    load = partial(_load, sample, start, end + 1 if end > 0 else None, gain, 2.0 ** (cents / 1200.0))
+    start, end = (int(_number(region, opcode, usual)) for opcode, usual in (("offset", 0.0), ("end", -1.0)))
+    gain = 10.0 ** (_number(region, "volume", 0.0, MOST_DB) / 20.0)
+    cents = _number(region, "tune", _number(region, "pitch", 0.0, MOST_CENTS), MOST_CENTS)
+    load = partial(_load, sample, max(start, 0), end + 1 if end > 0 else None, gain, 2.0 ** (cents / 1200.0))
     velocity = max(1.0, (low + high) / 2.0)
     return Recording(name, f"{place}, {sample}", _note(region), velocity, load, timbre=timbre)
 
@@ -155,11 +160,15 @@ def _key(text: str) -> int:
         raise RtwaveError(f"pitch_keycenter is {text!r}, expected a number or a name such as c#4") from None
 
 
-def _number(region: dict[str, str], opcode: str, default: float) -> float:
+def _number(region: dict[str, str], opcode: str, default: float, most: float = MOST_SAMPLES) -> float:
+    """What an opcode says, from −most to most."""
     try:
-        return float(region.get(opcode, default))
+        value = float(region.get(opcode, default))
     except ValueError:
         raise RtwaveError(f"{opcode} is {region[opcode]!r}, expected a number") from None
+    if not abs(value) <= most:
+        raise RtwaveError(f"{opcode} is {region[opcode]}, expected a number of {-most:g} to {most:g}")
+    return value
 
 
 def _existing(path: Path) -> Path:

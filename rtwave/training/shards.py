@@ -1,6 +1,7 @@
 """The shards of a corpus, written as recordings come, so that a corpus may be larger than memory."""
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,10 +11,39 @@ import msgspec
 import numpy as np
 
 from ..errors import RtwaveError
-from .corpus import DTYPES, Array, CorpusIndex, shard_path
+from .corpus import DTYPES, FORMAT, Array, CorpusIndex, format_of, shard_path
 
 SHARD_SAMPLES = 64 * 2**20
 """256 MB of audio; a recording is never split."""
+
+INDEX, SHARDS, PARTIAL = "corpus.json", "shards", ".partial"
+_SHARD = re.compile(rf"\d{{4,}}\.({'|'.join(DTYPES)})\.npy")
+
+
+def require_own(folder: Path) -> None:
+    """RtwaveError where a new corpus in a folder would replace what no corpus put there."""
+    try:
+        stranger = _stranger(folder)
+    except OSError as error:
+        raise RtwaveError(f"{folder}: cannot be looked into ({error.strerror}); choose another --out") from None
+    if stranger:
+        raise RtwaveError(f"{stranger}: is there, and is no corpus's; choose another --out")
+
+
+def _stranger(folder: Path) -> Path | None:
+    """What stands in the way of a new corpus and is of none; an index ends in PARTIAL while it takes its place."""
+    indices, shards = ([folder / name, folder / f"{name}{PARTIAL}"] for name in (INDEX, SHARDS))
+    own = any((format_of(index) or "").startswith(FORMAT.rstrip("0123456789")) for index in indices)
+    for path in (indices[0], shards[0]):
+        if (path.exists() or path.is_symlink()) and not own:
+            return path
+    for path in shards:
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            return path
+        for each in path.iterdir() if path.is_dir() else ():
+            if not _SHARD.fullmatch(each.name):
+                return each
+    return None
 
 
 class _Growing:
@@ -46,17 +76,18 @@ class _Growing:
 class CorpusWriter:
     """Writes the shards of a corpus as recordings come, first all sounds, then what was read from them.
 
-    A corpus that was in the folder stays whole until `finish`. As a context it leaves nothing unfinished behind,
-    and what the disk refuses becomes an RtwaveError.
+    A corpus that was in the folder stays whole until `finish`; what else is there stays for good, or is refused by an
+    RtwaveError. As a context it leaves nothing unfinished behind, and what the disk refuses becomes an RtwaveError.
     """
 
     def __init__(self, folder: Path, shard_samples: int = SHARD_SAMPLES) -> None:
-        self.folder, self._partial = folder, folder / "shards.partial"
+        self.folder, self._partial = folder, folder / f"{SHARDS}{PARTIAL}"
         self._shard_samples = shard_samples
         self._open: dict[Array, tuple[int, _Growing]] = {}
 
     def __enter__(self) -> Self:
         try:
+            require_own(self.folder)
             shutil.rmtree(self._partial, ignore_errors=True)
             self._partial.mkdir(parents=True)
         except OSError as error:
@@ -93,12 +124,12 @@ class CorpusWriter:
         """Put the new corpus in the place of what was there."""
         for array in list(self._open):
             self._close(array)
-        text = self.folder / "corpus.json.partial"
+        text = self.folder / f"{INDEX}{PARTIAL}"
         text.write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=1))
-        (self.folder / "corpus.json").unlink(missing_ok=True)  # it must not stand beside shards that are not its own
-        shutil.rmtree(self.folder / "shards", ignore_errors=True)
-        self._partial.rename(self.folder / "shards")
-        text.replace(self.folder / "corpus.json")
+        (self.folder / INDEX).unlink(missing_ok=True)  # it must not stand beside shards that are not its own
+        shutil.rmtree(self.folder / SHARDS, ignore_errors=True)
+        self._partial.rename(self.folder / SHARDS)
+        text.replace(self.folder / INDEX)
 
     def _append(self, array: Array, shard: int, rows: np.ndarray) -> int:
         number, file = self._open.get(array, (-1, None))

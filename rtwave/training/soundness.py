@@ -7,8 +7,8 @@ import numpy as np
 
 from ..errors import RtwaveError
 from ..wavenet.features import note_frequency
+from ..wavenet.keys import key_name
 from .corpus import PEAK, Corpus, Entry
-from .keys import key_name
 from .labels import label_error
 
 OFF_CENTS = 40.0
@@ -66,8 +66,8 @@ def _require_sound(corpus: Corpus) -> None:
     if index.kind == "notes" and len(keys) < FEWEST_KEYS:
         names = " and ".join(key_name(key) for key in keys)
         raise RtwaveError(
-            f"{len(keys)} different notes ({names}), expected {FEWEST_KEYS} or more, best one every 3 semitones; "
-            "record others"
+            f"{len(keys)} different note{'s' * (len(keys) > 1)} ({names}), expected {FEWEST_KEYS} or more, best one "
+            "every 3 semitones; record others"
         )
 
 
@@ -93,7 +93,9 @@ def _labels(corpus: Corpus, heard: list[Entry]) -> list[str]:
         warnings.append(f"{_sounding(semitones, len(heard))}; check their labels")
     octaves = [(entry, off) for entry, off in wrong if not off % 12]
     if octaves:
-        warnings.append(f"{_sounding(octaves, len(heard))}; if C4 is not middle C in these names, give a manifest")
+        warnings.append(
+            f"{_sounding(octaves, len(heard))}; if C4 is not middle C in these names, rename them or give a manifest"
+        )
     if far:
         warnings.append(f"{_are(len(far))} {OFF_CENTS:.0f} cents or more off: {_named(far)}; check their labels")
     return warnings
@@ -113,8 +115,8 @@ def _velocities(corpus: Corpus) -> list[str]:
     if len(velocities) > 1:
         return []
     return [
-        f"all recordings have velocity {velocities.pop():g}: the tone will not change with velocity; record soft and "
-        "loud ones, named like A4_v40.wav and A4_v110.wav"
+        f"all recordings have velocity {velocities.pop():g}, as where names say none: the tone will not change with "
+        "velocity; record soft and loud ones, and name them like A4_v40.wav and A4_v110.wav"
     ]
 
 
@@ -167,7 +169,8 @@ def _tails(corpus: Corpus, heard: list[Entry]) -> list[str]:
     if len(cut) > len(heard) / 10 and not corpus.index.sustained:
         warnings.append(
             f"{len(cut)} of {len(heard)} recordings end before they died away, such as {_named(cut)}; record until "
-            "silence, or say --sustained where tones hold as long as the key"
+            "silence, take more of each with --seconds (10 unless you say), or say --sustained where tones hold as "
+            "long as the key"
         )
     return warnings
 
@@ -197,7 +200,7 @@ def _sounding(wrong: list[tuple[Entry, int]], heard: int) -> str:
     many = f"{often} by {by}, " if often > 1 else ""
     return (
         f"{len(wrong)} of {heard} recordings {sound} called, {many}such as {entry.name}: called "
-        f"{key_name(entry.note)}, {by} {direction}"
+        f"{key_name(entry.note)}, it sounds {by} {direction}"
     )
 
 

@@ -18,7 +18,8 @@ class Recording:
 
     `name` is its own within the corpus, `source` where a person finds it; `note` fractional MIDI, `velocity` 1..127,
     `knobs` four labels 0..1, `timbre` its place among the corpus's timbres. `load` reads float32 (T,) and the rate in
-    Hz, from any thread; it raises RtwaveError with the reason to skip it.
+    Hz, from any thread; it raises RtwaveError with the reason to skip it. `held_out` where the source itself says what
+    of a timbre is not to be learned from.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Recording:
     load: Callable[[], tuple[np.ndarray, int]]
     knobs: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     timbre: float = 0.0
+    held_out: bool = False
 
 
 @dataclass(frozen=True)

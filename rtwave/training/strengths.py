@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..wavenet.features import LOUDNESS_FLOOR_DB, NYQUIST_SHARE, STEADY_DB, note_frequency, partial_frequencies
+from ..wavenet.features import LOUDNESS_FLOOR_DB, STEADY_DB
 from .corpus import Corpus, Entry
 from .envelopes import held_s
+from .modes import frequencies
 
 STRENGTH_AGES_S = np.float32(
     [
@@ -69,8 +70,7 @@ def recorded_strengths(corpus: Corpus, entry: Entry, ages_s: np.ndarray, partial
     for i in np.flatnonzero((reach >= 1.0) & ~beyond):
         found[i] = levels_db[int(np.ceil(places[i] - reach[i])) : int(places[i] + reach[i]) + 1].mean(axis=0)
     found[beyond] = levels_db[-max(round(LAST_S / frame_s), 1) :].mean(axis=0)
-    frequencies = partial_frequencies(float(note_frequency(entry.note, entry.cents)), entry.stiffness, partials)
-    found[:, frequencies > NYQUIST_SHARE * index.sample_rate] = np.nan
+    found[:, frequencies(entry, partials, index.partials, index.sample_rate) == 0.0] = np.nan
     return found
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .keys import key_name
+from ..wavenet.keys import key_name
 
 _BLACK = {1, 3, 6, 8, 10}
 _LEFT, _RIGHT, _TOP = 52, 20, 8

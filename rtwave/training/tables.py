@@ -9,6 +9,7 @@ from ..wavenet.config import WaveNetConfig
 from ..wavenet.instrument import KEYS, Instrument
 from .corpus import Corpus, Entry
 from .envelopes import ENVELOPE_AGES_S, PLAIN_DYNAMIC, PLAIN_VELOCITIES, envelopes, held_s, velocity_axis
+from .modes import mode_places
 from .strengths import strength_tables
 
 REFERENCE_VELOCITY = 80.0
@@ -79,6 +80,7 @@ def _notes(corpus: Corpus, config: WaveNetConfig, neutral: Instrument) -> Instru
         stiffness=_stacked([_stiffness(each) for each in tuned]),
         release_s=_stacked([np.where(damped, index.damper_s, 0.0)] * len(groups)),
         onset_phases=_stacked([_onset_phases(corpus, config, each) for each in tuned]),
+        modes_hz=_stacked([_modes_hz(corpus, config, each) for each in tuned]),
         temperature=_stacked([neutral.temperature] * len(groups)),
         onset_temperature=_stacked([neutral.onset_temperature] * len(groups)),
         longest_age_s=_longest_age_s(corpus, groups) if index.sustained else neutral.longest_age_s,
@@ -114,6 +116,14 @@ def _onset_phases(corpus: Corpus, config: WaveNetConfig, tuned: dict[float, Entr
         return np.zeros((KEYS, config.partials))
     recorded = np.array([corpus.phases_of(entry)[0, : config.partials] for entry in tuned.values()])
     return np.angle(np.exp(1j * recorded))[_nearest(np.array(list(tuned)))]
+
+
+def _modes_hz(corpus: Corpus, config: WaveNetConfig, tuned: dict[float, Entry]) -> np.ndarray:
+    if config.excitation != "weighted":
+        return np.zeros((KEYS, config.partials))
+    places = corpus.index.partials
+    recorded = np.array([mode_places(entry.modes_hz, config.partials, places) for entry in tuned.values()])
+    return recorded[_nearest(np.array(list(tuned)))]
 
 
 def _longest_age_s(corpus: Corpus, groups: list[list[Entry]]) -> np.ndarray:
@@ -161,6 +171,7 @@ def _texture(corpus: Corpus, neutral: Instrument) -> Instrument:
         stiffness=_stacked([neutral.stiffness] * len(groups)),
         release_s=_stacked([np.full(KEYS, index.damper_s)] * len(groups)),
         onset_phases=_stacked([neutral.onset_phases] * len(groups)),
+        modes_hz=_stacked([neutral.modes_hz] * len(groups)),
         temperature=_stacked([neutral.temperature] * len(groups)),
         onset_temperature=_stacked([neutral.onset_temperature] * len(groups)),
     )

@@ -38,8 +38,9 @@ class _Step(NamedTuple):
     seconds: float
 
 
-STEADY = _Step("temperature", (0.0, 0.1, 0.3, 0.6, 1.0), 1.0)
-ATTACK = _Step("onset_temperature", (0.0, 0.3, 0.6, 1.0), 0.15)
+STEADY = _Step("temperature", (0.0, 0.05, 0.1, 0.2, 0.3, 0.6, 1.0), 1.0)
+ATTACK = _Step("onset_temperature", (0.0, -0.15, -0.3, 0.3, 0.6, 1.0), 0.15)
+"""Where several do equally well, the first is taken."""
 SHORTEST_S = 0.1
 NEAREST = 1e-3
 """Nearer, no distance counts."""
@@ -68,7 +69,7 @@ def calibrate_temperatures(
         came = f"{len(groups)} timbres, but the network has {tables.timbres}"
         raise RtwaveError(f"{corpus.folder}: has {came}; name the corpus that it learned from with --corpus")
     most_keys = max(MOST_KEYS // len(groups), LEAST_KEYS)
-    judged = [_to_judge(group, corpus.index.sample_rate, most_keys) for group in groups]
+    judged = [to_judge(group, corpus.index.sample_rate, most_keys) for group in groups]
     entries = [entry for keys in judged for same in keys.values() for entry in same]
     done, total = 0, len(entries) * (len(STEADY.candidates) + len(ATTACK.candidates))
     for step, asked in ((STEADY, temperature), (ATTACK, 0.0)):
@@ -87,7 +88,7 @@ def calibrate_temperatures(
     return tables
 
 
-def _to_judge(entries: Sequence[Entry], sample_rate: int, most_keys: int) -> dict[float, list[Entry]]:
+def to_judge(entries: Sequence[Entry], sample_rate: int, most_keys: int) -> dict[float, list[Entry]]:
     """Of keys, so many at most, the recordings nearest to VELOCITIES of those that training heard."""
     learned = [entry for entry in entries if not entry.held_out and entry.samples >= SHORTEST_S * sample_rate]
     keys = sorted({entry.note for entry in learned})

@@ -1,4 +1,7 @@
-"""Raw audio without notes, such as rain, machines or speech: cut into pieces, everything kept."""
+"""Raw audio without notes, such as rain, machines or speech: cut into pieces, everything kept.
+
+The last tenth of each file is held out, in pieces of its own: no segment of another piece ever reaches into it.
+"""
 
 import math
 from collections.abc import Sequence
@@ -15,14 +18,15 @@ from .recordings import SILENT_PEAK
 from .sources import MOST_TIMBRES, Recording, Skipped
 
 PIECE_S, SHORTEST_S = 30.0, 1.0
+HELD_OUT_SHARE, SHORTEST_HELD_OUT_S = 0.1, 1.0
 NOTE, VELOCITY = 60.0, 100.0
 
 
 def find_pieces(paths: Sequence[Path]) -> tuple[list[Recording], list[Skipped]]:
     """Pieces of at most 30 s of all audio in `paths`, each path a timbre: a file, or all that is in a folder.
 
-    A file is cut evenly; pieces hold note 60 and velocity 100. Raises RtwaveError when there are more than 16 paths,
-    or nothing to hear.
+    A file of 10 s or more has its last tenth held out; both parts are cut evenly. Pieces hold note 60 and velocity
+    100. Raises RtwaveError when there are more than 16 paths, or nothing to hear.
     """
     if len(paths) > MOST_TIMBRES:
         raise RtwaveError(
@@ -57,7 +61,8 @@ def _cut(path: Path, timbre: float) -> list[Recording]:
         raise RtwaveError(f"cannot be read as audio ({error})") from None
     if seconds < SHORTEST_S:
         raise RtwaveError(f"too short ({seconds:.2f} s, expected {SHORTEST_S:g} s)")
-    edges = np.linspace(0.0, seconds, math.ceil(seconds / PIECE_S) + 1)
+    held_out_s = HELD_OUT_SHARE * seconds
+    learned_s = seconds - held_out_s if held_out_s >= SHORTEST_HELD_OUT_S else seconds
     return [
         Recording(
             name=f"{path.parent.name}/{path.name} {clock(start)}",
@@ -66,8 +71,10 @@ def _cut(path: Path, timbre: float) -> list[Recording]:
             velocity=VELOCITY,
             load=partial(_load, path, float(start), float(end)),
             timbre=timbre,
+            held_out=held_out,
         )
-        for start, end in pairwise(edges)
+        for low, high, held_out in ((0.0, learned_s, False), (learned_s, seconds, True))
+        for start, end in pairwise(np.linspace(low, high, math.ceil((high - low) / PIECE_S) + 1))
     ]
 
 

@@ -1,6 +1,7 @@
 """Monophonic recordings without labels: notes are found, cut and labelled, for a person to check in a notes.csv."""
 
 import csv
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RtwaveError
-from .keys import key_name, key_number
+from ..wavenet.keys import key_name, key_number
 from .notes import Gap, Span, find_spans
 from .parts import audio_files, clock, place, read_part
 from .pitch import track
@@ -138,7 +139,7 @@ def _from_labels(labels: Path, files: list[Path]) -> tuple[list[FoundNote], list
         except (KeyError, TypeError, ValueError):
             raise RtwaveError(f"{labels}:{line}: {expected} as in 'a.wav,1.5,2.25,C#4,100', got {row}") from None
         path = path.absolute() if path.is_file() else by_name.get(path.name, path)
-        if not (0 <= key <= 127 and 1 <= velocity <= 127 and 0 <= start_s < end_s):
+        if not (0 <= key <= 127 and 1 <= velocity <= 127 and 0 <= start_s < end_s < math.inf):
             skipped.append(Skipped(path, f"{labels.name} line {line}: note, velocity or times out of range"))
         elif not path.is_file():
             skipped.append(Skipped(path, f"{labels.name} line {line}: no such file"))

@@ -1,5 +1,7 @@
 """The network as a torch module: trained here, run by the engine."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -86,11 +88,15 @@ class WaveNet(nn.Module):
         skip = functional.linear(torch.cat(gates, dim=2), weight)
         return self.output(functional.relu(self.hidden(functional.relu(skip))))
 
+    def named_tensors(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every parameter, under its name in a weights file."""
+        for name, parameter in self.named_parameters():
+            yield (name if name.startswith(("layers.", "input.", "excitation.")) else f"head.{name}"), parameter
+
     def weights(self, instrument: Instrument | None = None) -> Weights:
         """The canonical float32 arrays of this network."""
         tensors: dict[str, np.ndarray] = {}
-        for name, parameter in self.named_parameters():
-            name = name if name.startswith(("layers.", "input.", "excitation.")) else f"head.{name}"
+        for name, parameter in self.named_tensors():
             array = parameter.detach().to("cpu", torch.float32).numpy().copy()
             tensors[name] = array[:, 0] if name == "input.weight" and self.config.output == "gaussian" else array
         return Weights(self.config, tensors, instrument)

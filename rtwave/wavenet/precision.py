@@ -88,7 +88,7 @@ def held_tensors(weights: "Weights", precision: str) -> dict[str, np.ndarray]:
     """Every tensor of a network, float64, with the values that `precision` holds it at."""
     hold = {"float32": np.asarray, "bfloat16": round_to_bfloat16, "int8": _int8_values}[check_precision(precision)]
     return {
-        name: (hold(tensor) if _is_reduced(name, weights.config.output) else tensor).astype(np.float64)
+        name: (hold(tensor) if is_reduced(name, weights.config.output) else tensor).astype(np.float64)
         for name, tensor in weights.tensors.items()
     }
 
@@ -98,7 +98,7 @@ def _int8_values(weight: np.ndarray) -> np.ndarray:
     return whole * scale.astype(np.float64)
 
 
-def _is_reduced(name: str, output: str) -> bool:
+def is_reduced(name: str, output: str) -> bool:
     """Whether a tensor is one of the big matrices; a Gaussian's two last rows are not."""
     if name == "head.output.weight":
         return output == "mulaw"

@@ -68,7 +68,19 @@ class Weights:
         self._check()
 
     def _check(self) -> None:
+        self.check_shapes()
         self.tensors = dict(self.tensors)  # the caller's stays as it is
+        for name, tensor in self.tensors.items():
+            if not np.isfinite(tensor).all():
+                raise RtwaveError(f"{self.where}: {name} holds NaN or infinity, expected finite values")
+            self.tensors[name] = np.ascontiguousarray(tensor, np.float32)
+        self.instrument.check(self.config.partials, self.where, self.config.excitation == "weighted")
+
+    def check_shapes(self) -> None:
+        """RtwaveError naming the first tensor or table that is missing or has a shape or dtype other than the config's.
+
+        Native code, which trusts them, has this asked again: what was right when it was made may have been changed.
+        """
         expected = tensor_shapes(self.config)
         for name in expected.keys() - self.tensors.keys():
             raise RtwaveError(f"{self.where}: {name} is missing, expected shape {expected[name]}")
@@ -80,12 +92,9 @@ class Weights:
                 raise RtwaveError(f"{self.where}: {name} has shape {tensor.shape}, expected {shape}")
             if tensor.dtype not in (np.float32, np.float16):
                 raise RtwaveError(f"{self.where}: {name} is {tensor.dtype}, expected float32 or float16")
-            if not np.isfinite(tensor).all():
-                raise RtwaveError(f"{self.where}: {name} holds NaN or infinity, expected finite values")
-            self.tensors[name] = np.ascontiguousarray(tensor, np.float32)
         if self.ranges is not None:
             self._check_ranges()
-        self.instrument.check(self.config.partials, self.where, self.config.excitation == "weighted")
+        self.instrument.check_shapes(self.config.partials, self.where, self.config.excitation == "weighted")
 
     def _check_ranges(self) -> None:
         shape = (len(self.config.dilations) + 2,)
@@ -158,7 +167,7 @@ class Weights:
         tables = {
             f"instrument.{name}": table.astype(np.float16) if name in HALVES else table
             for name, table in self.instrument.arrays().items()
-            if table.size
+            if table.size and (name != "modes_hz" or table.any())
         }
         measured = {} if self.ranges is None else {"ranges": self.ranges}
         arrays = {name: np.ascontiguousarray(array) for name, array in (self.tensors | tables | measured).items()}

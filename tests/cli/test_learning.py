@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 
+import msgspec
 import pytest
 import soundfile
 
@@ -15,7 +16,7 @@ pytest.importorskip("torch")
 pytest.importorskip("soxr")
 
 from rtwave.engine.engine import Engine
-from rtwave.presets import load_preset, write_preset
+from rtwave.presets import Playing, load_preset, write_preset
 from rtwave.training.checkpoint import Run, read_options
 from rtwave.wavenet.weights import Weights
 
@@ -130,13 +131,18 @@ def test_evaluate_in_words_says_which_precision_auto_takes_and_when_the_preset_s
 def test_a_preset_without_measurements_is_exported_again_without_its_run(learned, tmp_path):
     folder, _, _ = learned
     weights = Weights.load(folder / "run" / "model.safetensors")
-    write_preset(tmp_path / "old", weights, name="old", license="CC0", description="plucked")
+    playing = Playing(temperature=0.4, temperature_range=(0.1, 0.9), gain_db=-9.0, polyphony=5, release=2.0, timbre=0.2)
+    write_preset(tmp_path / "old", weights, name="old", license="CC0", description="plucked", playing=playing)
     again = rtwave("export", tmp_path / "old", "--corpus", "corpus", "--out", tmp_path / "old", folder=folder)
     assert again.returncode == 0, again.stderr
     preset = load_preset(tmp_path / "old")
     assert preset.weights.ranges is not None
     assert len(preset.precision) == 3
     assert (preset.license, preset.description) == ("CC0", "plucked")
+    assert preset.playing == playing
+    words = ("export", tmp_path / "old", "--corpus", "corpus", "--out", tmp_path / "old", "--gain-db", "-3")
+    assert rtwave(*words, folder=folder).returncode == 0
+    assert load_preset(tmp_path / "old").playing == msgspec.structs.replace(playing, gain_db=-3.0)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

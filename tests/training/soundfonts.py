@@ -28,8 +28,11 @@ def sounds() -> list[tuple[str, np.ndarray, int, bool]]:
     ]
 
 
-def write_soundfont(path):
-    """Bank 0: program 0 "Organ" and 5 "Harp"; bank 128: program 0 "Kit" with keys 36 and 38."""
+def write_soundfont(path, harp_range=None):
+    """Bank 0: program 0 "Organ" and 5 "Harp"; bank 128: program 0 "Kit" with keys 36 and 38.
+
+    `harp_range`: the keys (low, high) that a zone for all of the harp's zones says.
+    """
     smpl, headers = b"", b""
     for name, samples, root, _ in sounds():
         start = len(smpl) // 2
@@ -42,9 +45,10 @@ def write_soundfont(path):
     headers += struct.pack("<20s5IBbHH", b"EOS", 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
     release = int(1200 * np.log2(RELEASE_S))
+    shared = [] if harp_range is None else [[(_KEY_RANGE, harp_range[1] << 8 | harp_range[0])]]
     instruments = [
         ("organ", [[(_RELEASE, release), (_LOOPED, 1), (_SAMPLE_ID, 0)]]),
-        ("harp", [[(_RELEASE, release), (_SAMPLE_ID, 1)]]),
+        ("harp", [*shared, [(_RELEASE, release), (_SAMPLE_ID, 1)]]),
         ("kit", [[(_KEY_RANGE, key << 8 | key), (_ROOT, key), (_SAMPLE_ID, n)] for n, key in ((2, 36), (3, 38))]),
     ]
     ibag, igen, inst = b"", b"", b""

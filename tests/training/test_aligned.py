@@ -114,10 +114,13 @@ def test_a_folder_of_pairs_gives_the_notes_of_all_that_fit(tmp_path):
     write_midi(tmp_path / "a.mid", SOLO)
     write_midi(tmp_path / "b.mid", SOLO)
     (tmp_path / "c.mid").write_bytes(b"MThd")
+    perform(tmp_path / "d.wav", SOLO)
+    mido.MidiFile(type=2, tracks=[mido.MidiTrack(), mido.MidiTrack()]).save(tmp_path / "d.mid")
     found = find_aligned([tmp_path], tmp_path)
     assert len(found.recordings) == 14
-    assert [item.path.name for item in found.skipped] == ["c.wav"]
+    assert [item.path.name for item in found.skipped] == ["c.wav", "d.wav"]
     assert "c.mid cannot be read as MIDI" in found.skipped[0].reason
+    assert "d.mid cannot be read as MIDI (can't merge tracks in type 2" in found.skipped[1].reason
 
 
 @pytest.mark.parametrize(

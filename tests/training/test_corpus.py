@@ -145,6 +145,16 @@ def test_a_negative_place_is_not_read_from_the_end(tmp_path):
         Corpus(tmp_path)
 
 
+@pytest.mark.parametrize("field", ["sample_rate", "control_period", "phase_stride", "partials"])
+def test_an_index_that_does_not_fit_its_shards_or_counts_by_zero_is_one_clear_error(tmp_path, field):
+    write(tmp_path)
+    index = msgspec.json.decode((tmp_path / "corpus.json").read_bytes())
+    for value in (0, -3):
+        (tmp_path / "corpus.json").write_bytes(msgspec.json.encode(index | {field: value}))
+        with pytest.raises(RtwaveError, match="not a whole corpus"):
+            Corpus(tmp_path)
+
+
 def refuse(*arguments):
     raise OSError(28, "No space left on device")
 
@@ -170,3 +180,58 @@ def test_a_corpus_replaces_another(tmp_path):
         "0000.loudness.npy",
         "0000.phases.npy",
     ]
+
+
+def held(folder):
+    """Every file under a folder, by its path."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("shards/of-glass.txt", "a poem"),
+        ("shards/0000.audio.npy", "an array of somebody's"),
+        ("shards", "no folder at all"),
+        ("corpus.json", '{"words": 100000}'),
+        ("corpus.json", "a language's"),
+        ("shards.partial/draft.txt", "half a poem"),
+    ],
+)
+def test_what_no_corpus_put_there_is_left_and_another_folder_asked_for(tmp_path, name, text):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    before = held(tmp_path)
+    with pytest.raises(RtwaveError, match=r"is there, and is no corpus's; choose another --out"):
+        write(tmp_path)
+    assert held(tmp_path) == before
+
+
+def test_a_stranger_among_a_corpus_s_own_shards_is_left_and_so_are_they(tmp_path):
+    write(tmp_path)
+    (tmp_path / "shards" / "notes.txt").write_text("mine")
+    before = held(tmp_path)
+    with pytest.raises(RtwaveError, match=r"notes\.txt: is there, and is no corpus's; choose another --out"):
+        write(tmp_path)
+    assert held(tmp_path) == before
+
+
+def test_shards_that_lie_elsewhere_are_left_there(tmp_path):
+    write(tmp_path / "corpus")
+    (tmp_path / "corpus" / "shards").rename(tmp_path / "elsewhere")
+    (tmp_path / "corpus" / "shards").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RtwaveError, match=r"shards: is there, and is no corpus's; choose another --out"):
+        write(tmp_path / "corpus")
+    Corpus(tmp_path / "corpus")
+
+
+def test_beside_other_files_a_corpus_is_written_and_one_that_was_stopped_half_way_or_is_older_is_replaced(tmp_path):
+    (tmp_path / "diary.txt").write_text("mine")
+    write(tmp_path)
+    (tmp_path / "corpus.json").rename(tmp_path / "corpus.json.partial")
+    (tmp_path / "shards.partial").mkdir()
+    (tmp_path / "shards.partial" / "0000.audio.npy").write_bytes(b"")
+    write(tmp_path)
+    (tmp_path / "corpus.json").write_text('{"format": "rtwave-corpus-1"}')
+    Corpus(write(tmp_path))
+    assert (tmp_path / "diary.txt").read_text() == "mine"

@@ -6,9 +6,14 @@ from rtwave.errors import RtwaveError
 from rtwave.training.corpus import Corpus
 from rtwave.training.dataset import EARLIEST_RELEASE_S, Dataset
 from rtwave.training.segments import Cut
+from rtwave.training.tables import measure_tables
 from rtwave.wavenet.codec import deemphasize, encode
 from rtwave.wavenet.config import WaveNetConfig
-from rtwave.wavenet.features import level
+from rtwave.wavenet.features import WEIGHT, level
+from rtwave.wavenet.weights import Weights
+
+from ..engine.slow_voice import SlowVoice
+from . import made_corpus
 
 CONFIG = WaveNetConfig(
     dilations=(1, 2, 4, 8),
@@ -115,6 +120,26 @@ def test_excitation_is_in_phase_with_the_detuned_recording(corpus):
         assert 10 * np.log10((arrays["targets"] ** 2).mean() / (rest**2).mean()) > 20
 
 
+@pytest.mark.parametrize("leveling", ["none", "loudness"])
+def test_partials_of_a_released_note_are_as_strong_as_the_engine_will_play_them(tmp_path, leveling):
+    """The engine in its own reference: 0.5 s after note-on the key is let go."""
+    seconds, release, rate = 2.0, 8000, made_corpus.RATE
+    partials_db = np.tile(np.float32([-35.0, -45.0, -60.0]), (int(seconds * rate) // made_corpus.STRIDE, 1))
+    note = made_corpus.recording(60, 90.0, made_corpus.level(-30.0, seconds), partials_db=partials_db)
+    corpus = made_corpus.made_corpus(tmp_path, [note], damper_s=0.1)
+    config = WaveNetConfig(dilations=(1,), excitation="weighted", partials=3, leveling=leveling, conditioning=("gate",))
+    dataset = Dataset(corpus, config, length=4096)
+    start = release - dataset.context - 1024
+    heard = rows(dataset, Cut(corpus.index.entries[0], start, release=release))["partials"]
+    voice = SlowVoice(Weights.random(config), 60, 90)
+    voice.weights.instrument = measure_tables(corpus, config)
+    voice.curve = voice.weights.instrument.envelope_db[0, list(voice.weights.instrument.envelope_velocities).index(90)]
+    voice.released = release
+    for age in (release - 512, release + 512, release + 2048):
+        found = np.hypot(heard[age - start, :3], heard[age - start, 3:]) / WEIGHT
+        np.testing.assert_allclose(20.0 * np.log10(found), voice._strengths_db(age), atol=0.2)
+
+
 def test_input_noise_leaves_the_targets_alone(corpus):
     _, _, clean = segment(corpus)
     _, _, noisy = segment(corpus, noise=0.03)
@@ -212,6 +237,17 @@ def test_detuning_fills_the_gaps_between_keys_evenly(draws):
     assert np.std(detunes) == pytest.approx(3.0 / np.sqrt(12), rel=0.05)
 
 
+def test_neighbours_reach_for_a_key_whose_only_recording_is_held_out(corpus):
+    entries = [
+        msgspec.structs.replace(entry, note=note, held_out=note == 62.0)
+        for entry, note in zip(corpus.index.entries, (60.0, 62.0, 64.0), strict=False)
+    ]
+    corpus.index = msgspec.structs.replace(corpus.index, entries=entries)
+    reached = [(cut.entry.note, cut.detune) for cut in drawn(Dataset(corpus, CONFIG))]
+    assert max(detune for note, detune in reached if note == 60.0) == pytest.approx(2.0, abs=0.01)
+    assert min(detune for note, detune in reached if note == 64.0) == pytest.approx(-2.0, abs=0.01)
+
+
 def test_one_segment_in_five_has_a_note_off_within_or_shortly_before_it(draws):
     dataset, (_, starts, _, releases, _) = draws
     off = [(start, release) for start, release in zip(starts, releases, strict=True) if release is not None]
@@ -291,6 +327,8 @@ def test_a_sustained_sound_is_learned_from_only_while_it_is_held(corpus):
     corpus.index = msgspec.structs.replace(corpus.index, sustained=True)
     for entry in Dataset(corpus, CONFIG).train:
         assert 800 * 32 <= entry.samples <= 850 * 32
+    corpus.index = msgspec.structs.replace(corpus.index, kind="texture")
+    assert min(entry.samples for entry in Dataset(corpus, UNPITCHED).train) > 32_000, "a storm that calms down"
 
 
 def labelled(corpus, kind="notes", **labels):

@@ -8,7 +8,7 @@ from rtwave.errors import RtwaveError
 from rtwave.training.calibrate import calibrate_ranges
 from rtwave.training.checkpoint import Run
 from rtwave.training.corpus import Corpus
-from rtwave.training.evaluate import evaluate, open_model
+from rtwave.training.evaluate import evaluate, evaluate_model, open_model
 from rtwave.wavenet.config import WaveNetConfig
 from rtwave.wavenet.precision import PRECISIONS
 from rtwave.wavenet.weights import Weights
@@ -88,6 +88,10 @@ def test_without_a_held_out_recording_there_is_nothing_to_tell_and_float32_is_pl
     corpus.index = msgspec.structs.replace(corpus.index, entries=entries)
     found = evaluate(weights, corpus)
     assert (found.bits, found.recordings, found.samples, found.auto) == ({}, 0, 0, "float32")
+    with pytest.raises(RtwaveError, match="no recording is held out, so nothing can be judged; prepare four or more"):
+        evaluate_model(weights, corpus)
+    corpus.index = msgspec.structs.replace(corpus.index, kind="drums")
+    assert evaluate_model(weights, corpus) == found, "the rest of it can be judged"
 
 
 def test_int8_without_ranges_is_told(corpus):

@@ -15,7 +15,7 @@ from rtwave.errors import RtwaveError  # noqa: E402
 from rtwave.training.checkpoint import Run  # noqa: E402
 from rtwave.wavenet.weights import Weights  # noqa: E402
 
-from .tiny import tiny_trainer, train  # noqa: E402
+from .tiny import CONFIG, tiny_trainer, train  # noqa: E402
 
 
 def spoil(trainer, number, how):
@@ -137,6 +137,33 @@ def test_a_log_that_is_gone_on_with_gains_columns(tmp_path):
     assert run.log_path.read_text().splitlines() == ["step,bits,cents_low", "10,7.0,", "20,6.0,0.5", "30,,"]
     run.log({"step": 20, "bits": 6.5})  # killed, and resumed from step 10
     assert run.log_path.read_text().splitlines() == ["step,bits,cents_low", "10,7.0,", "20,6.5,"]
+
+
+def test_a_damaged_log_is_gone_on_with_and_one_that_cannot_be_read_costs_its_line_alone(corpus_folder, tmp_path):
+    run = Run(tmp_path)
+    run.log_path.write_bytes(b"step,bits\n10,7.0\n\xff\xfe\0\xc3,6.0\n")
+    run.log({"step": 20, "bits": 6.0})
+    assert run.log_path.read_text(errors="replace").splitlines()[-1] == "20,6.0"
+    run.log_path.unlink()
+    run.log_path.mkdir()
+    with pytest.raises(RtwaveError, match=r"log\.csv: cannot be read .*move it away"):
+        run.log({"step": 30})
+    train(tiny_trainer(corpus_folder, tmp_path, steps=10))
+    assert run.load_state()["step"] == 10
+
+
+def test_weights_that_are_no_run_s_are_not_overwritten(tmp_path):
+    run = Run(tmp_path)
+    Weights.random(CONFIG).save(run.weights_path)
+    with pytest.raises(RtwaveError, match=r"model\.safetensors: is there, and is no run's; choose another --out"):
+        run.take_up(resume=False)
+
+
+def test_another_program_s_checkpoint_is_told_and_left(tmp_path):
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "checkpoint.pt")
+    for resume in (False, True):
+        with pytest.raises(RtwaveError, match=r"checkpoint\.pt: is no checkpoint of a run; train into another --out"):
+            Run(tmp_path).take_up(resume)
 
 
 def test_two_runs_in_one_folder_are_refused_and_an_ended_one_does_not_count(tmp_path):

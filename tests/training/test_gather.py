@@ -83,7 +83,9 @@ def test_of_many_drums_some_are_chosen(tmp_path):
 
 def test_a_single_recording_is_told_what_it_could_be(tmp_path):
     touch(tmp_path, "C4.wav")
-    with pytest.raises(RtwaveError, match=r"C4\.wav: a single recording; name a folder .* --kind unlabelled"):
+    with pytest.raises(
+        RtwaveError, match=r"C4\.wav: a recording, expected a folder of labelled ones; .* --kind unlabelled"
+    ):
         gather(Request([tmp_path / "C4.wav"]))
 
 
@@ -99,4 +101,4 @@ def test_a_texture_is_cut_into_pieces(tmp_path):
     noise = 0.1 * np.random.default_rng(0).standard_normal(8000 * 40)
     soundfile.write(tmp_path / "rain.wav", noise, 8000)
     found = gather(Request([tmp_path / "rain.wav"], kind="texture"))
-    assert (found.kind, found.timbres, len(found.recordings)) == ("texture", ["rain"], 2)
+    assert (found.kind, found.timbres, len(found.recordings)) == ("texture", ["rain"], 3)

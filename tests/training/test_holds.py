@@ -1,6 +1,6 @@
 import numpy as np
 
-from rtwave.training.holds import hold_end, is_sustained
+from rtwave.training.holds import fall_start, is_sustained, note_end
 
 PERIOD_S = 0.008
 
@@ -27,9 +27,29 @@ def test_most_notes_decide_and_short_ones_say_nothing():
 def test_a_slow_attack_and_a_natural_release_do_not_hide_that_a_note_is_held():
     level = np.concatenate([np.linspace(-60, -20, 60), np.full(400, -20.0), np.linspace(-20, -90, 60)])
     assert is_sustained([level], PERIOD_S)
-    assert 460 <= hold_end(level) <= 470
+    assert 460 <= note_end(level) <= 470
 
 
 def test_tremolo_does_not_end_a_note():
     level = -20.0 + 3.0 * np.sin(np.arange(500) / 10.0)
-    assert hold_end(level) == 500
+    assert note_end(level) == 500
+
+
+def let_go(silence_s):
+    """Held for 4 s, let go for a quarter of one, and perhaps followed by silence."""
+    fall, silence = np.linspace(-20.0, -80.0, 32), np.full(int(silence_s / PERIOD_S), -80.0)
+    return np.concatenate([np.full(500, -20.0), fall, silence])
+
+
+def test_the_end_of_a_note_is_found_before_any_silence_and_the_start_of_its_fall_in_what_is_left():
+    for silence_s in (0.0, 1.0):
+        end = note_end(let_go(silence_s))
+        assert 503 <= end <= 506
+        assert 500 <= fall_start(let_go(silence_s)[:end], PERIOD_S) <= 504
+    assert 500 <= fall_start(let_go(0.0), PERIOD_S) <= 504
+
+
+def test_the_start_of_a_fall_is_found_once_and_for_all():
+    held = let_go(0.0)[: fall_start(let_go(0.0), PERIOD_S)]
+    assert fall_start(held, PERIOD_S) == len(held)
+    assert fall_start(falling(2.0, 6.0), PERIOD_S) == len(falling(2.0, 6.0))

@@ -11,10 +11,11 @@ pytest.importorskip("soxr")
 
 from rtwave.errors import RtwaveError
 from rtwave.training.corpus import Corpus
-from rtwave.training.cut import find_onset, measure_loudness
+from rtwave.training.cut import find_onset
+from rtwave.training.loudness import measure_loudness
 from rtwave.training.partials import fit_pitch
 from rtwave.training.prepare import PEAK, choose_held_out, prepare
-from rtwave.training.sources import Found, Recording
+from rtwave.training.sources import Found, Recording, Skipped
 
 from ..conftest import pluck
 
@@ -206,6 +207,19 @@ def test_a_folder_with_nothing_usable_is_one_clear_error(tmp_path):
     soundfile.write(tmp_path / "silent_C5.wav", np.zeros(44_100), 44_100)
     with pytest.raises(RtwaveError, match="none of 1 recordings can be used; first: silent"):
         prepare(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["notes", "drums", "texture"])
+def test_a_part_of_a_recording_that_holds_no_sound_is_skipped_with_its_reason(tmp_path, kind):
+    sounds = {"silent": np.zeros(48_000, np.float32), "heard": pluck(60, 100, 1.0, 48_000)}
+    recordings = [
+        Recording(name, name, 60.0, 100.0, lambda sound=sound: (sound, 48_000)) for name, sound in sounds.items()
+    ]
+    index = prepare(Found(recordings, kind=kind), tmp_path / "out", partials=4)
+    assert [entry.name for entry in index.entries] == ["heard"]
+    assert index.skipped == [("silent", "silent (peak below -80 dBFS)")]
+    with pytest.raises(RtwaveError, match="none of 1 recordings can be used; first: silent"):
+        prepare(Found(recordings[:1], [Skipped("a.txt", "not an audio file")], kind=kind), tmp_path / "none")
 
 
 @pytest.mark.parametrize("name", ["corpus.json", "shards/0000.audio.npy", "shards/0000.phases.npy"])

@@ -7,6 +7,8 @@ import soundfile
 pytest.importorskip("soxr")
 
 from rtwave.errors import RtwaveError
+from rtwave.training.parts import read_part
+from rtwave.training.pitch import track
 from rtwave.training.recordings import find_recordings, parse_name, read_samples
 
 
@@ -61,7 +63,17 @@ def test_a_manifest_labels_files_of_any_name(tmp_path):
     assert [item.reason for item in skipped] == ["manifest line 4: no such file"]
 
 
-@pytest.mark.parametrize("text", ["file,note\na.wav,60\n", "file,note,velocity\na.wav,loud,9\n", "\x00"])
+def test_a_damaged_line_of_a_manifest_is_skipped(tmp_path):
+    touch(tmp_path, "a.wav")
+    (tmp_path / "manifest.csv").write_text("file,note,velocity\na.wav,60,90\nb\0.wav,61,90\na.wav,nan,90\n")
+    found, skipped = find_recordings(tmp_path)
+    assert [item.note for item in found] == [60]
+    assert [item.reason.split(":")[0] for item in skipped] == ["manifest line 3", "manifest line 4"]
+
+
+@pytest.mark.parametrize(
+    "text", ["file,note\na.wav,60\n", "file,note,velocity\na.wav,loud,9\n", "note,velocity,file\n60,9\n", "\x00"]
+)
 def test_a_bad_manifest_is_one_clear_error(tmp_path, text):
     touch(tmp_path, "a.wav")
     (tmp_path / "manifest.csv").write_text(text)
@@ -92,6 +104,13 @@ def test_any_rate_depth_and_channels_give_the_first_channel(tmp_path, rate, subt
     assert np.abs(samples - expected).max() < tolerance
 
 
+def test_a_cable_in_the_second_input_is_heard(tmp_path):
+    sound = np.zeros((800, 2))
+    sound[:, 1] = 0.5 * np.sin(np.arange(800))
+    soundfile.write(tmp_path / "a.wav", sound, 8000, subtype="FLOAT")
+    np.testing.assert_allclose(read_samples(tmp_path / "a.wav")[0], sound[:, 1], atol=1e-6)
+
+
 def test_a_file_that_is_no_audio_or_holds_nan_says_why(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFFxxxxWAVE")
     with pytest.raises(RtwaveError, match="cannot be read as audio"):
@@ -99,6 +118,13 @@ def test_a_file_that_is_no_audio_or_holds_nan_says_why(tmp_path):
     soundfile.write(tmp_path / "b.wav", np.full(100, np.nan, np.float32), 16_000, subtype="FLOAT")
     with pytest.raises(RtwaveError, match="NaN"):
         read_samples(tmp_path / "b.wav")
+
+
+@pytest.mark.parametrize("read", [read_samples, lambda path: read_part(path, 0.0, 3.0), track])
+def test_a_file_at_a_rate_of_no_sound_says_so(tmp_path, read):
+    soundfile.write(tmp_path / "a.wav", np.full(400, 0.1), 99)
+    with pytest.raises(RtwaveError, match="recorded at 99 Hz, expected 1000 Hz or more"):
+        read(tmp_path / "a.wav")
 
 
 def test_a_file_that_the_manifest_does_not_list_is_named_as_skipped(tmp_path):

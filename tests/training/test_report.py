@@ -129,3 +129,6 @@ def test_notes_found_without_labels_are_drawn_over_time(tmp_path):
     drawn = re.findall(r'class="(?:note|unsure)"><title>', page)
     assert len(notes) <= len(drawn) <= len(notes) + 2, "one that crosses rows is in both"
     assert "left out, 0:01.00 to 0:01.20: doubtful" in page
+    with (out / LABELS).open("a") as file:  # what a slip of the hand may leave there
+        file.writelines(f"flute.wav,{times},0,100,1.0\n" for times in ("0,inf,60", "nan,1,60", "0,1e15,60", "0,1,nan"))
+    assert re.findall(r'class="(?:note|unsure)"><title>', page_in(out)) == drawn

@@ -14,6 +14,11 @@ def test_presets_are_known_by_bank_and_program_with_the_keys_they_were_recorded_
     }
 
 
+def test_what_a_zone_says_for_all_zones_counts(tmp_path):
+    presets = read_presets(write_soundfont(tmp_path / "test.sf2", harp_range=(40, 60)))
+    assert presets[0, 5] == Preset("Harp", (60,)), "recorded at 69, played up to 60"
+
+
 def test_every_cut_of_a_soundfont_is_one_clear_error(tmp_path):
     whole = write_soundfont(tmp_path / "test.sf2").read_bytes()
     for length in [*range(0, len(whole) - 1200, 20_000), *range(len(whole) - 1200, len(whole) - 46, 37)]:

@@ -131,6 +131,26 @@ def test_what_is_no_recording_of_a_struck_key_is_skipped_with_its_reason(tmp_pat
     assert str(found.skipped[0].path) == f"{tmp_path / 'bell.sfz'}, region 2"
 
 
+@pytest.mark.parametrize(
+    "opcode",
+    [
+        *("offset=inf", "end=nan", "volume=1e9", "volume=nan", "tune=1e9", "pitch=-inf", "transpose=nan", "lovel=nan"),
+        *("note_offset=inf", "octave_offset=1e400", "ampeg_release=x", "ampeg_release=nan", "pitch_keycenter=1e400"),
+    ],
+)
+def test_a_number_that_says_nothing_costs_its_region_alone(tmp_path, opcode):
+    text = f"<region> sample=a.wav key=60 {opcode} <region> sample=b.wav key=62 ampeg_release=0.9"
+    found = find_regions(instrument(tmp_path, text, "a.wav", "b.wav"))
+    assert [item.name for item in found.recordings] == ["b.wav"]
+    assert found.damper_s == pytest.approx(0.1)
+    assert f"{opcode.split('=')[0]} is " in found.skipped[0].reason or "velocities are" in found.skipped[0].reason
+
+
+def test_nothing_is_read_before_a_recording_begins(tmp_path):
+    (recording,) = find_regions(instrument(tmp_path, "<region> sample=a.wav offset=-100", "a.wav")).recordings
+    assert len(recording.load()[0]) == 1000
+
+
 def test_one_articulation_is_taken_and_the_others_are_named(tmp_path):
     text = """<global> sw_default=c1
     <group> sw_last=c1 <region> sample=a.wav key=60

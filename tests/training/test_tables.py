@@ -87,6 +87,13 @@ def test_keys_recorded_at_other_velocities_follow_the_velocity_as_the_others_do(
     np.testing.assert_allclose(tables.envelope_db[1, :, 12], [-46.0, -40.0, -34.0], atol=0.5)
 
 
+def test_takes_of_one_key_and_velocity_count_alike(tmp_path):
+    recordings = [recording(60, 90.0, level(db, 2.0)) for db in (-20.0, -30.0, -31.0)]
+    tables = measure_tables(made_corpus(tmp_path, recordings), NETWORK)
+    found = tables.envelope_db[0, list(tables.envelope_velocities).index(90.0), 12]
+    assert found == pytest.approx(-27.0, abs=0.5)
+
+
 def test_what_was_recorded_at_one_velocity_has_a_plain_dynamic(tmp_path):
     tables = measure_tables(made_corpus(tmp_path, [recording(60, 90.0, level(-20.0, 2.0))]), NETWORK)
     levels = np.interp([9.0, 90.0], tables.envelope_velocities, tables.envelope_db[0, :, 5])

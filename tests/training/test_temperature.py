@@ -95,6 +95,17 @@ def test_clean_tones_are_played_without_noise_in_attack_and_after(corpus, monkey
     assert not tables.onset_temperature.any()
 
 
+def test_an_attack_cleaner_than_the_tone_gets_less(corpus, monkeypatch):
+    rising = 1.0 - np.exp(-np.arange(RATE) / RATE / 0.06)
+
+    def breathed(entry):
+        return tone(entry.note) + 0.03 * rising * hiss(int(entry.note))
+
+    tables, _ = calibrated(monkeypatch, corpus, with_hiss(0.1), breathed)
+    assert (tables.onset_temperature < 0.0).all()
+    assert (ASKED + tables.temperature > 0.1).all()
+
+
 def test_an_attack_that_is_noise_gets_a_temperature_of_its_own(corpus, monkeypatch):
     falling = np.exp(-np.arange(RATE) / RATE / 0.06)
 
@@ -132,7 +143,7 @@ def test_what_is_held_out_is_not_listened_to(tmp_path, monkeypatch):
 def test_steady_tones_are_judged_over_a_second_and_attacks_over_their_own_time(corpus, monkeypatch):
     _, player = calibrated(monkeypatch, corpus, with_hiss(0.1), breathy(0.01))
     lengths = [round(seconds, 3) for _, seconds in player.heard]
-    assert lengths == [1.0] * 5 * len(KEYS) + [0.15] * 4 * len(KEYS)
+    assert lengths == [1.0] * 7 * len(KEYS) + [0.15] * 6 * len(KEYS)
 
 
 def test_no_key_is_played_above_temperature_one(corpus, monkeypatch):
@@ -189,5 +200,5 @@ def test_a_real_network_is_calibrated_as_it_plays(corpus):
     seen = []
     tables = calibrate_temperatures(weights, corpus, ASKED, lambda done, total: seen.append((done, total)))
     tables.check(PARTIALS, "calibrated")
-    assert seen[-1] == (9 * len(KEYS), 9 * len(KEYS))
+    assert seen[-1] == (13 * len(KEYS), 13 * len(KEYS))
     assert not weights.instrument.temperature.any()

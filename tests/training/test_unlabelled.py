@@ -37,7 +37,7 @@ def test_a_folder_of_recordings_becomes_labelled_notes(folder):
     assert all(abs(note.cents) < 10 and note.confidence > 0.9 for note in notes)
     assert {item.path.name: item.reason for item in skipped} == {
         "silence.wav": "silent, or no note in it",
-        "words.txt": "not an audio file (.txt)",
+        "words.txt": "not an audio file that is read here (.txt)",
     }
     samples, rate = notes[1].load()
     assert rate == RATE
@@ -82,11 +82,13 @@ def test_what_was_found_can_be_corrected_and_given_back(folder, tmp_path):
 
 def test_labels_follow_a_file_that_moved(folder, tmp_path):
     labels = tmp_path / "notes.csv"
-    labels.write_text("file,start_s,end_s,note\n/gone/one.wav,0.2,0.7,60\n/gone/none.wav,0,1,60\none.wav,0.9,0.2,60\n")
+    rows = ("/gone/one.wav,0.2,0.7,60", "/gone/none.wav,0,1,60", "one.wav,0.9,0.2,60", "one.wav,0.2,inf,60")
+    labels.write_text("file,start_s,end_s,note\n" + "\n".join(rows) + "\n")
     notes, skipped = find_notes([folder], labels)
     assert [(note.file, note.velocity) for note in notes] == [(folder / "one.wav", 100)]
     reasons = [item.reason for item in skipped if "line" in item.reason]
-    assert reasons == ["notes.csv line 3: no such file", "notes.csv line 4: note, velocity or times out of range"]
+    out_of_range = [f"notes.csv line {line}: note, velocity or times out of range" for line in (4, 5)]
+    assert reasons == ["notes.csv line 3: no such file", *out_of_range]
 
 
 @pytest.mark.parametrize("text", ["file,note\na.wav,60\n", "file,start_s,end_s,note\na.wav,0,soon,60\n", "\x00\xff"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rtwave.errors import RtwaveError
-from rtwave.wavenet.instrument import Instrument
+from rtwave.wavenet.instrument import BY_TIMBRE, Instrument
 
 
 def test_neutral_tables_pass_their_own_check():
@@ -71,7 +71,7 @@ def test_an_envelope_that_ends_in_silence_has_died_away():
 def several(timbres):
     """Neutral tables, so many times."""
     tables = Instrument.neutral(3)
-    for name in ("envelope_db", "cents", "stiffness", "release_s", "onset_phases", "temperature", "onset_temperature"):
+    for name in BY_TIMBRE:
         setattr(tables, name, np.stack([getattr(tables, name)] * timbres))
     return tables
 
@@ -90,7 +90,7 @@ def test_one_timbre_has_no_axis_and_more_than_sixteen_there_are_not(timbres):
         several(timbres).check(3, "tables")
 
 
-TABLES = ["cents", "stiffness", "release_s", "onset_phases", "temperature", "onset_temperature"]
+TABLES = BY_TIMBRE[1:]
 
 
 @pytest.mark.parametrize("name", TABLES)

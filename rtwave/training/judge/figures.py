@@ -96,11 +96,12 @@ class Blame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Texture(msgspec.Struct, frozen=True, kw_only=True):
-    """A texture that plays on: `spectrum_db` mean difference of the long-term spectra in mel bands, levels made equal;
-    level (dBFS) of every second, `drift_db` of its last quarter against its first, `swing_db` standard deviation; of
-    the recordings too; level by temperature.
+    """A timbre that plays on, beside the recordings that it was learned from: `spectrum_db` mean difference of the
+    long-term spectra in mel bands, levels made equal; level (dBFS) of every second, `drift_db` of its last quarter
+    against its first, `swing_db` standard deviation; of the recordings too; level by temperature.
     """
 
+    timbre: float
     spectrum_db: float
     level_db: list[float]
     recorded_level_db: float
@@ -149,4 +150,4 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     velocities: list[VelocityCurve] = []
     held_out: list[HeldOut] = []
     blame: Blame | None = None
-    texture: Texture | None = None
+    textures: list[Texture] = []

@@ -24,6 +24,8 @@ PARTIAL_HZ, PARTIAL_SHARE = 8.0, 0.004
 def judge_held_out(player: Player, corpus: Corpus, other: Corpus | None = None) -> list[HeldOut]:
     """Judge every held-out recording; `other` is another instrument's corpus, one gain made equal to all of it."""
     chosen = [entry for entry in corpus.index.entries if entry.held_out]
+    if not chosen:
+        return []
     gain = None if other is None else _common_gain(corpus, other, chosen)
     return list(in_parallel(lambda entry: _judge(player, corpus, entry, other, gain), chosen))
 

@@ -15,7 +15,7 @@ from .figures import Judgement, Speed
 from .held_out import judge_blame, judge_held_out
 from .notes import choose_curves, choose_notes, judge_notes, judge_velocities
 from .player import Player
-from .texture import judge_texture
+from .texture import judge_textures
 from .verdicts import VOICES, judge_verdicts
 
 SILENT_S = 1.0
@@ -46,8 +46,8 @@ def judge(
 ) -> tuple[Judgement, Player, Corpus]:
     """Play and measure; also returns the two sides, for pictures of them.
 
-    By the run's own corpus unless another is named; `yardstick` another instrument's corpus. RtwaveError where nothing
-    is held out, or a folder is not what it should be.
+    By the run's own corpus unless another is named; `yardstick` another instrument's corpus. RtwaveError where no
+    recording of notes is held out, or a folder is not what it should be.
     """
     progress("bits per sample")
     model, opened = open_to_judge(name_or_folder, corpus)
@@ -80,7 +80,7 @@ def judge(
         found = msgspec.structs.replace(found, notes=notes, velocities=velocities, held_out=held_out, blame=blame)
     else:
         progress("texture")
-        found = msgspec.structs.replace(found, texture=judge_texture(player, opened))
+        found = msgspec.structs.replace(found, textures=judge_textures(player, opened))
     return msgspec.structs.replace(found, verdicts=judge_verdicts(found)), player, opened
 
 

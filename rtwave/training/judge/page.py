@@ -50,8 +50,11 @@ def page(found: Judgement, player: Player, corpus: Corpus) -> str:
             "<h2>From soft to loud</h2><p>Blue is recorded, red is played.</p>",
             _image(pictures.velocities(found), "level and brightness by velocity"),
         ]
-    if found.texture:
-        parts += ["<h2>A minute of it</h2>", _image(pictures.texture(found), "level over time and by temperature")]
+    if found.textures:
+        parts += [
+            "<h2>A minute of it</h2><p>Beside the level of the recordings that it learned from.</p>",
+            _image(pictures.textures(found), "level over time and by temperature"),
+        ]
     title = escape(f"{found.model}, evaluated")
     head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(parts) + "\n</body></html>\n"
@@ -59,11 +62,12 @@ def page(found: Judgement, player: Player, corpus: Corpus) -> str:
 
 def _head(found: Judgement) -> str:
     speed, bits = found.speed, ", ".join(f"{name} {value:.3f}" for name, value in found.bits.bits.items())
+    bits = f"Bits per sample: {bits}." if bits else "No recording is held out, so there are no bits per sample."
     return (
         f"<h1>{escape(found.model)}</h1><p>Judged by the recordings in {escape(found.corpus)}; rendered in "
         f"{found.precision} ({found.instruction_set}) at {found.sample_rate / 1000:g} kHz, "
         f"{speed.times_real_time:g} times as fast as {speed.voices} voices sound on {speed.threads} cores, where "
-        f"{speed.voices_in_real_time} voices keep up ({escape(speed.machine)}). Bits per sample: {bits}.</p>"
+        f"{speed.voices_in_real_time} voices keep up ({escape(speed.machine)}). {bits}</p>"
     )
 
 

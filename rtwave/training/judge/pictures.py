@@ -174,20 +174,22 @@ def decays(found: Judgement) -> bytes:
     return draw((10.0, 3.0), paint, 1, 2)
 
 
-def texture(found: Judgement) -> bytes:
-    """Level over a minute, and by temperature."""
-    heard = found.texture
+def textures(found: Judgement) -> bytes:
+    """Level over a minute, and by temperature: a row a timbre."""
 
     def paint(axes: np.ndarray) -> None:
-        axes[0, 0].plot(heard.level_db, color=PRESET, label="preset")
-        axes[0, 0].axhline(heard.recorded_level_db, color=RECORDING, label="recordings")
-        axes[0, 0].set_xlabel("s")
-        axes[0, 0].set_ylabel("level, dBFS")
+        for (over_time, by_temperature), heard in zip(axes, found.textures, strict=True):
+            over_time.plot(heard.level_db, color=PRESET, label="preset")
+            over_time.axhline(heard.recorded_level_db, color=RECORDING, label="recordings")
+            over_time.set_ylabel("level, dBFS" if len(axes) == 1 else f"timbre {heard.timbre:g}, dBFS")
+            by_temperature.plot(
+                list(heard.level_by_temperature), list(heard.level_by_temperature.values()), "o-", color=PRESET
+            )
         axes[0, 0].legend(fontsize=8)
-        axes[0, 1].plot(list(heard.level_by_temperature), list(heard.level_by_temperature.values()), "o-", color=PRESET)
-        axes[0, 1].set_xlabel("temperature")
+        axes[-1, 0].set_xlabel("s")
+        axes[-1, 1].set_xlabel("temperature")
 
-    return draw((10.0, 3.0), paint, 1, 2)
+    return draw((10.0, 2.0 * len(found.textures) + 1.0), paint, len(found.textures), 2)
 
 
 def worst(held_out: list[HeldOut], count: int = 3) -> list[HeldOut]:

@@ -16,24 +16,34 @@ WINDOW_S = 0.128
 RECORDED_PIECES = 40
 
 
-def judge_texture(player: Player, corpus: Corpus) -> Texture:
-    """Play one endless note for a minute, and six short ones at other temperatures."""
+def judge_textures(player: Player, corpus: Corpus) -> list[Texture]:
+    """Play each timbre as one endless note for a minute, and as six short ones at other temperatures."""
+    return [_judge(player, corpus, timbre) for timbre in sorted({entry.timbre for entry in corpus.index.entries})]
+
+
+def _judge(player: Player, corpus: Corpus, timbre: float) -> Texture:
+    """One timbre beside the recordings of it that training heard: long-term means need more than what is held out."""
     rate = corpus.index.sample_rate
-    temperatures = in_parallel(
-        lambda temperature: player.note(KEY, VELOCITY, WARMED_S + TEMPERED_S, temperature=temperature), TEMPERATURES
-    )
+
+    def play(seconds: float, temperature: float | None) -> np.ndarray:
+        controls = {} if temperature is None else {"temperature": temperature}
+        return player.note(KEY, VELOCITY, seconds, timbre=timbre, **controls)
+
+    asked = [(PLAYED_S, None), *((WARMED_S + TEMPERED_S, temperature) for temperature in TEMPERATURES)]
+    sound, *tempered = in_parallel(lambda each: play(*each), asked)
     by_temperature = {
-        f"{temperature:g}": round(sounding.level_db(sound[int(WARMED_S * rate) :]), 2)
-        for temperature, sound in zip(TEMPERATURES, temperatures, strict=True)
+        f"{temperature:g}": round(sounding.level_db(each[int(WARMED_S * rate) :]), 2)
+        for temperature, each in zip(TEMPERATURES, tempered, strict=True)
     }
-    sound = player.note(KEY, VELOCITY, PLAYED_S)
-    entries = corpus.index.entries
-    chosen = np.unique(np.linspace(0, len(entries) - 1, min(len(entries), RECORDED_PIECES)).round().astype(int))
-    pieces = [corpus.sound(entries[index]) for index in chosen]
+    same = [entry for entry in corpus.index.entries if entry.timbre == timbre]
+    learned = [entry for entry in same if not entry.held_out] or same
+    chosen = np.unique(np.linspace(0, len(learned) - 1, min(len(learned), RECORDED_PIECES)).round().astype(int))
+    pieces = [corpus.sound(learned[index]) for index in chosen]
     levels, its = _levels_db(sound, rate), np.concatenate([_levels_db(piece, rate) for piece in pieces])
     quarter = max(1, len(levels) // 4)
     ours = spectrum_db([sound], rate)
     return Texture(
+        timbre=timbre,
         spectrum_db=round(float(np.abs(ours - spectrum_db(pieces, rate)).mean()), 3),
         level_db=levels.round(2).tolist(),
         recorded_level_db=round(float(np.median(its)), 2),

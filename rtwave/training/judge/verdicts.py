@@ -29,8 +29,8 @@ def judge_verdicts(found: Judgement) -> list[Verdict]:
         verdicts += _tones(found.notes) + _levels(found.notes) + _endings(found.notes)
     if found.velocities:
         verdicts += _velocities(found.velocities)
-    if found.texture:
-        verdicts += _texture(found.texture)
+    if found.textures:
+        verdicts += _textures(found.textures)
     return [*verdicts, *_machinery(found)]
 
 
@@ -140,14 +140,17 @@ def _velocities(curves: list[VelocityCurve]) -> list[Verdict]:
     ]
 
 
-def _texture(texture: Texture) -> list[Verdict]:
-    levels = list(texture.level_by_temperature.values())
-    off = abs(float(np.median(texture.level_db)) - texture.recorded_level_db)
+def _textures(textures: list[Texture]) -> list[Verdict]:
+    """Of the timbre that is farthest off, beside the recordings that it was learned from."""
+    spectrum = max(each.spectrum_db for each in textures)
+    off = max(abs(float(np.median(each.level_db)) - each.recorded_level_db) for each in textures)
+    drift = max(abs(each.drift_db) for each in textures)
+    rises = np.diff([list(each.level_by_temperature.values()) for each in textures]).ravel() > 0.0
     return [
-        _at_most("long-term spectrum off", 4.0, texture.spectrum_db, "dB", "the colour is the recordings'"),
-        _at_most("level off", 6.0, off, "dB", "as loud as the recordings"),
-        _at_most("level drifts in a minute", 3.0, abs(texture.drift_db), "dB", "it neither dies nor runs off"),
-        *_share("level rises with temperature", 80.0, np.diff(levels) > 0.0, "the mod wheel is heard"),
+        _at_most("long-term spectrum off", 4.0, spectrum, "dB", "the colour is that of what it learned from"),
+        _at_most("level off", 6.0, off, "dB", "as loud as what it learned from"),
+        _at_most("level drifts in a minute", 3.0, drift, "dB", "it neither dies nor runs off"),
+        *_share("level rises with temperature", 80.0, rises, "the mod wheel is heard"),
     ]
 
 

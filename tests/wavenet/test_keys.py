@@ -1,6 +1,6 @@
 import pytest
 
-from rtwave.training.keys import find_key, key_name, key_number
+from rtwave.wavenet.keys import find_key, key_name, key_number
 
 
 def test_names_of_keys_read_back():
