@@ -30,8 +30,10 @@ ARM_FLAGS = {"neon_dotprod": ["-march=armv8.2-a+dotprod"]}
 ENGINE = (
     "engine",
     "ensemble",
+    "ensemble_device",
     "workers",
     "voice",
+    "period",
     "partials",
     "wavenet",
     "state",
@@ -101,17 +103,21 @@ def extension(name: str, *sources: str) -> Extension:
         ],
         extra_compile_args=COMMON_FLAGS,
         extra_link_args=[f"-fsanitize={SANITIZERS}"] if SANITIZERS else [],
-        libraries=[] if sys.platform == "win32" else ["m"],
+        libraries={"win32": [], "linux": ["m", "dl"]}.get(sys.platform, ["m"]),
     )
 
 
 class BuildPackage(build_py):
-    """build_py that takes the presets along, as rtwave/_presets; a checkout is played from presets/ itself."""
+    """build_py that takes along what a checkout is played from itself: presets, and what is compiled for a GPU."""
 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
             self.copy_tree("presets", f"{self.build_lib}/rtwave/_presets")
+            kernels = Path(self.build_lib, "rtwave/_kernels")
+            kernels.mkdir(exist_ok=True)
+            for source in [*Path(HERE, "cuda").glob("*.cu"), *Path(HERE, "cuda").glob("*.h")]:
+                self.copy_file(str(source), str(kernels / source.name))
 
 
 setup(
@@ -122,6 +128,7 @@ setup(
             extension("_stream", "stream.c", "governor.c", "resampler.c"),
             extension("_outlet", "outlet.c", "overrun.c"),
             extension("_segments", "learning/segments.c"),
+            extension("_cuda", "cuda/gpu.c", "cuda/launch.c", "cuda/driver.c"),
             *([extension("_jack_midi", "jack_midi.c")] if sys.platform == "linux" else []),
         ],
         language_level=3,

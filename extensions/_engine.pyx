@@ -81,9 +81,38 @@ cdef extern from "wavenet.h":
     void wavenet_state_destroy(wavenet_state_t *)
 
 
+cdef extern from "stdbool.h":
+    ctypedef bint c_bool "bool"
+
+
+cdef extern from "device.h":
+    enum:
+        DEVICE_FRAMES
+        DEVICE_TELLINGS
+    const int c_starts_silent "STARTS_SILENT"
+    const int c_starts_zero "STARTS_ZERO"
+    ctypedef struct device_told_t:
+        pass
+    ctypedef struct device_chunk_t:
+        int32_t frames, active, told
+        uint64_t seed
+        const int32_t *slots
+        const device_told_t *tellings
+        const float *conditioning
+        const float *phasors
+        const float *rotation
+        const float *forced
+        float *outputs
+        float *drawn
+    ctypedef struct device_t:
+        c_bool (*render)(device_t *, const device_chunk_t *) noexcept nogil
+        void *context
+
+
 cdef extern from "engine.h":
     enum:
         CONTROLS
+        SPARE_VOICES
     const uint32_t c_limit_tag "LIMIT_TAG"
     ctypedef struct engine_t:
         pass
@@ -112,6 +141,7 @@ cdef extern from "engine.h":
         const float *stiffness
         const float *release_s
         const float *onset_phases
+        const float *modes_hz
         const float *temperature
         const float *onset_temperature
         const float *timbre
@@ -120,9 +150,13 @@ cdef extern from "engine.h":
         const float *partial_db
     ctypedef struct engine_counters_t:
         int64_t faults, stolen_voices, dropped_commands, dropped_echoes, notes
-    engine_t *engine_create(const wavenet_t *, const instrument_t *, const control_range_t *, int, int, uint64_t) nogil
+    engine_t *engine_create(
+        const wavenet_t *, const instrument_t *, const control_range_t *, int, int, uint64_t, device_t *
+    ) nogil
     void engine_destroy(engine_t *)
     void engine_render(engine_t *, float *, int) noexcept nogil
+    void engine_render_voices(engine_t *, float *, float *, size_t, int) noexcept nogil
+    bint engine_failed(const engine_t *)
     void engine_limit(engine_t *, int)
     bint engine_push(engine_t *, const command_t *, int)
     bint engine_take_echo(engine_t *, echo_t *)
@@ -159,6 +193,7 @@ cdef extern from "philox.h":
 
 
 LIMIT_TAG = c_limit_tag
+SPARE_SLOTS = SPARE_VOICES
 
 _PRECISIONS = ["float32", "bfloat16", "int8"]  # in the order of precision_t
 
@@ -264,6 +299,7 @@ cdef class Network:
         cdef wavenet_tensors_t tensors
         cdef int i
         cdef list keep = []
+        weights.check_shapes()
         get = weights.tensors.get
         self.kernels = kernels_find(instruction_set.encode())
         if self.kernels == NULL:
@@ -350,19 +386,29 @@ cdef class Network:
         return result
 
 
+include "_device.pxi"
+
+
 cdef class NativeEngine:
     """The engine of engine.h. Any thread may call anything, but only one renders: `render`, or who has its address."""
 
     cdef engine_t *handle
     cdef readonly Network network
+    cdef readonly Device device
+    cdef readonly int slots
     cdef object pushing, taking, rendering
 
-    def __cinit__(self, Network network, instrument, list controls, int voices, int threads, uint64_t seed):
-        """`controls`: (low, high, value) of each in the order of control_t; `instrument`: an Instrument."""
+    def __cinit__(
+        self, Network network, weights, list controls, int voices, int threads, uint64_t seed, Device device=None
+    ):
+        """`controls`: (low, high, value) of each in the order of control_t; `weights`: those of the network; `device`: of
+        voices + SPARE_VOICES slots, or None: the network's own kernels render."""
         cdef instrument_t tables
         cdef partial_axes_t *axes
         cdef control_range_t ranges[CONTROLS]
         cdef list keep = []
+        weights.check_shapes()
+        instrument = weights.instrument
         cdef dict arrays = instrument.arrays()
         for i, (low, high, value) in enumerate(controls):
             ranges[<int>i].low, ranges[<int>i].high, ranges[<int>i].value = low, high, value
@@ -376,6 +422,7 @@ cdef class NativeEngine:
         tables.stiffness = _pointer(arrays["stiffness"], keep)
         tables.release_s = _pointer(arrays["release_s"], keep)
         tables.onset_phases = _pointer(arrays["onset_phases"], keep)
+        tables.modes_hz = _pointer(arrays["modes_hz"], keep)
         tables.temperature = _pointer(arrays["temperature"], keep)
         tables.onset_temperature = _pointer(arrays["onset_temperature"], keep)
         tables.timbre = _pointer(arrays["timbre"], keep)
@@ -386,10 +433,11 @@ cdef class NativeEngine:
         axes.velocities = _pointer(arrays["partial_velocities"], keep)
         axes.ages_s = _pointer(arrays["partial_ages_s"], keep)
         tables.partial_db = _pointer(arrays["partial_db"], keep)
-        self.network = network
+        cdef device_t *renderer = NULL if device is None else device.handle
+        self.network, self.device, self.slots = network, device, voices + SPARE_VOICES
         self.pushing, self.taking, self.rendering = threading.Lock(), threading.Lock(), threading.Lock()
         with nogil:  # whoever plays another engine meanwhile needs it
-            self.handle = engine_create(network.handle, &tables, ranges, voices, threads, seed)
+            self.handle = engine_create(network.handle, &tables, ranges, voices, threads, seed, renderer)
         if self.handle == NULL:
             raise MemoryError
 
@@ -421,6 +469,11 @@ cdef class NativeEngine:
     @property
     def memory_locked(self):
         return bool(engine_memory_locked(self.handle))
+
+    @property
+    def failed(self):
+        """Whether its device has: from there on everything is silent."""
+        return bool(engine_failed(self.handle))
 
     @property
     def limit(self):
@@ -464,6 +517,20 @@ cdef class NativeEngine:
                 count = min(8192, frames - start)
                 with nogil:
                     engine_render(self.handle, &out[start], <int>count)
+                PyErr_CheckSignals()
+        return result
+
+    def render_voices(self, Py_ssize_t frames):
+        """What each slot's voice says by itself in the next samples: float32 (slots, frames); without the GIL."""
+        result = np.empty((self.slots, frames), np.float32)
+        cdef float[:, ::1] rows = result
+        cdef float[::1] out = np.empty(8192, np.float32)
+        cdef Py_ssize_t start, count
+        with self.rendering:
+            for start in range(0, frames, 8192):
+                count = min(8192, frames - start)
+                with nogil:
+                    engine_render_voices(self.handle, &out[0], &rows[0, start], frames, <int>count)
                 PyErr_CheckSignals()
         return result
 

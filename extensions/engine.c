@@ -14,8 +14,6 @@
 #include "queue.h"
 #include "schedule.h"
 
-enum { SPARE_VOICES = 4 };
-
 #define FADE_S 0.005 /* of a voice that another takes the place of, or that is silenced */
 #define LIMIT_FADE_S 0.002 /* soft enough among others, and short: a voice costs all it ever did until it is over */
 #define CORNER_HZ 1000.0
@@ -28,7 +26,7 @@ struct engine {
     queue_t commands, echoes;
     setting_t setting;
     control_range_t ranges[CONTROLS];
-    wavenet_state_t primed; /* has heard silence: what every note starts from */
+    wavenet_state_t primed; /* has heard silence: what every note starts from that no device renders */
     ensemble_t ensemble;    /* slots for those fading away, too */
     bool memory_locked;
     int polyphony;          /* notes at once, if nothing limits them further */
@@ -49,13 +47,16 @@ static void count_up(_Atomic int64_t *counter, int64_t by)
 
 /* --- construction ------------------------------------------------------------------------------------------- */
 
-static bool create_voices(engine_t *engine, int voices, int threads)
+static bool create_voices(engine_t *engine, int voices, int threads, device_t *device)
 {
     const setting_t *setting = &engine->setting;
     engine->polyphony = voices;
     atomic_init(&engine->limit, voices);
-    if (!wavenet_state_create(setting->network, &engine->primed, 0)
-        || !ensemble_create(&engine->ensemble, setting, voices + SPARE_VOICES, threads))
+    if (!ensemble_create(&engine->ensemble, setting, voices + SPARE_VOICES, threads, device))
+        return false;
+    if (device)
+        return true;
+    if (!wavenet_state_create(setting->network, &engine->primed, 0))
         return false;
     denormals_t mode = denormals_flush();
     wavenet_prime(setting->network, &engine->primed);
@@ -79,8 +80,10 @@ static bool lock_memory(const engine_t *engine)
 {
     const wavenet_t *network = engine->setting.network;
     const void *blocks[] = {engine, engine->tables, engine->commands.slots, engine->echoes.slots, network,
-                            network->memory, engine->primed.memory};
+                            network->memory};
     bool locked = ensemble_lock_memory(&engine->ensemble);
+    if (engine->primed.memory)
+        locked &= memory_lock_block(engine->primed.memory);
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         locked &= memory_lock_block(blocks[i]);
     return locked;
@@ -95,7 +98,8 @@ static void set_rate(setting_t *setting, int sample_rate)
 }
 
 engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument,
-                        const control_range_t controls[CONTROLS], int voices, int threads, uint64_t seed)
+                        const control_range_t controls[CONTROLS], int voices, int threads, uint64_t seed,
+                        device_t *device)
 {
     engine_t *engine = memory_allocate(sizeof *engine);
     if (!engine)
@@ -114,7 +118,7 @@ engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument
     if (!queue_create(&engine->commands, sizeof(command_t), QUEUE_CAPACITY)
         || !queue_create(&engine->echoes, sizeof(echo_t), QUEUE_CAPACITY)
         || !(engine->tables = instrument_copy(&setting->instrument, instrument, network->config.partials))
-        || !create_voices(engine, voices, threads)) {
+        || !create_voices(engine, voices, threads, device)) {
         engine_destroy(engine);
         return NULL;
     }
@@ -167,7 +171,8 @@ static bool plays(const voice_t *voice, int channel, int note)
     return voice_sounds(voice) && voice->channel == channel && (note < 0 || voice->key == note);
 }
 
-static void note_on(engine_t *engine, int channel, int note, int velocity)
+/* `stream`: counted from 1; 0: that of the note's place in the performance. */
+static void note_on(engine_t *engine, int channel, int note, int velocity, int stream)
 {
     const setting_t *setting = &engine->setting;
     for (int i = 0; i < engine->ensemble.slots; i++)
@@ -177,9 +182,11 @@ static void note_on(engine_t *engine, int channel, int note, int velocity)
         }
     shed(engine, engine_limit_now(engine) - 1, FADE_S);
     voice_t *voice = free_slot(engine);
-    const uint64_t ordinal = (uint64_t)atomic_load_explicit(&engine->notes, memory_order_relaxed);
+    const int64_t notes = atomic_load_explicit(&engine->notes, memory_order_relaxed);
+    const uint64_t ordinal = (uint64_t)(stream > 0 ? stream - 1 : notes);
     count_up(&engine->notes, 1);
-    voice_start(voice, setting, &engine->primed, (voice_note_t){channel, note, velocity, engine->now, ordinal});
+    const wavenet_state_t *primed = engine->ensemble.rendering.device ? NULL : &engine->primed;
+    voice_start(voice, setting, primed, (voice_note_t){channel, note, velocity, engine->now, ordinal});
 }
 
 static void note_off(engine_t *engine, int channel, int note)
@@ -232,7 +239,9 @@ static void apply(engine_t *engine, const command_t *command)
     const ensemble_t *ensemble = &engine->ensemble;
     const int note = clamp_to(command->note, 0, KEYS - 1);
     switch (command->type) {
-    case COMMAND_NOTE_ON: note_on(engine, command->channel, note, clamp_to(command->velocity, 1, 127)); break;
+    case COMMAND_NOTE_ON:
+        note_on(engine, command->channel, note, clamp_to(command->velocity, 1, 127), command->id);
+        break;
     case COMMAND_NOTE_OFF: note_off(engine, command->channel, note); break;
     case COMMAND_CONTROL:
         if (command->id >= 0 && command->id < CONTROLS)
@@ -312,11 +321,12 @@ static void finish(engine_t *engine, float *out, int frames)
 static int chunk_frames(const engine_t *engine, int frames)
 {
     int64_t quiet = schedule_next(&engine->schedule) - engine->now;
-    int most = frames < CHUNK_FRAMES ? frames : CHUNK_FRAMES;
+    int most = frames < engine->ensemble.longest ? frames : engine->ensemble.longest;
     return quiet < most ? (int)quiet : most;
 }
 
-void engine_render(engine_t *engine, float *out, int frames)
+/* `rows` as in engine_render_voices, or NULL. */
+static void render(engine_t *engine, float *out, float *rows, size_t stride, int frames)
 {
     denormals_t mode = denormals_flush();
     command_t command;
@@ -328,12 +338,29 @@ void engine_render(engine_t *engine, float *out, int frames)
         }
         chunk = chunk_frames(engine, frames - done);
         ensemble_render(&engine->ensemble, out + done, chunk);
+        if (rows)
+            ensemble_copy_sounds(&engine->ensemble, rows + done, stride);
         finish(engine, out + done, chunk);
         engine->now += chunk;
     }
     atomic_store_explicit(&engine->active_voices, ensemble_sounding(&engine->ensemble), memory_order_relaxed);
     atomic_store_explicit(&engine->frame, engine->now, memory_order_release);
     denormals_restore(mode);
+}
+
+void engine_render(engine_t *engine, float *out, int frames)
+{
+    render(engine, out, NULL, 0, frames);
+}
+
+void engine_render_voices(engine_t *engine, float *out, float *rows, size_t stride, int frames)
+{
+    for (int slot = 0; slot < engine->ensemble.slots; slot++)
+        memset(rows + slot * stride, 0, sizeof(float) * frames);
+    render(engine, out, rows, stride, frames);
+    for (int slot = 0; slot < engine->ensemble.slots; slot++)
+        for (int i = 0; i < frames; i++)
+            rows[slot * stride + i] = soft_knee(rows[slot * stride + i]);
 }
 
 /* --- what any thread may ask ----------------------------------------------------------------------------------- */
@@ -361,6 +388,11 @@ bool engine_memory_locked(const engine_t *engine)
 int engine_limit_now(const engine_t *engine)
 {
     return atomic_load_explicit(&engine->limit, memory_order_relaxed);
+}
+
+bool engine_failed(const engine_t *engine)
+{
+    return atomic_load_explicit(&engine->ensemble.rendering.failed, memory_order_relaxed);
 }
 
 engine_counters_t engine_counters(const engine_t *engine)

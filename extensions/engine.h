@@ -3,7 +3,7 @@
    Threads: one renders (engine_render), one at a time pushes, one at a time takes echoes; they may be three different
    threads. Helpers that the engine starts share the voices with the one that renders, a chunk of frames at a time.
    Everything is allocated by engine_create; engine_render allocates nothing and locks nothing, and calls the system
-   only to wake a helper that sleeps. */
+   only to wake a helper that sleeps. What a device does in it is the device's own affair. */
 
 #ifndef RTWAVE_ENGINE_H
 #define RTWAVE_ENGINE_H
@@ -11,9 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "device.h"
 #include "wavenet.h"
 
-enum { QUEUE_CAPACITY = 4096, KEYS = 128, KNOBS = 4 };
+enum {
+    QUEUE_CAPACITY = 4096,
+    KEYS = 128,
+    KNOBS = 4,
+    SPARE_VOICES = 4, /* slots beyond the voices: for those fading away */
+};
 
 #define LIMIT_TAG (UINT32_C(1) << 31) /* echoes of engine_limit: this and the voices; a command's own tag is smaller */
 
@@ -61,7 +67,7 @@ typedef struct {
     int32_t channel; /* 0..15; the same note of another channel is another key */
     int32_t note;    /* 0..127; -1 in a note control: all of the channel */
     int32_t velocity;
-    int32_t id;  /* control_t or note_control_t */
+    int32_t id;  /* control_t or note_control_t; of a note-on its random stream, counted from 1, or 0: the next */
     float value; /* of a control; the voices of a limit */
 } command_t;
 
@@ -86,6 +92,7 @@ typedef struct {
     const float *envelope_db;                               /* (I, N, M, G) */
     const float *cents, *stiffness, *release_s;             /* (I, 128) */
     const float *onset_phases;                              /* (I, 128, K) */
+    const float *modes_hz;                                  /* (I, 128, K): 0 where the place is a partial's */
     const float *temperature, *onset_temperature;           /* (I, 128) */
     const float *timbre, *longest_age_s;                    /* (128) */
     partial_axes_t partial_axes;
@@ -102,14 +109,20 @@ typedef struct {
 
 typedef struct engine engine_t;
 
-/* NULL when memory is out or a thread cannot be had. Borrows `network` for its lifetime; copies all else.
-   `threads`: that share the rendering, the renderer among them; their number does not change a bit of the output. */
+/* NULL when memory is out or a thread cannot be had. Borrows `network` and `device` for its lifetime; copies all else.
+   `threads`: that share the rendering, the renderer among them; their number does not change a bit of the output.
+   `device`: of at least voices + SPARE_VOICES slots, renders the voices; NULL: the network's kernels do. */
 engine_t *engine_create(const wavenet_t *network, const instrument_t *instrument,
-                        const control_range_t controls[CONTROLS], int voices, int threads, uint64_t seed);
+                        const control_range_t controls[CONTROLS], int voices, int threads, uint64_t seed,
+                        device_t *device);
 void engine_destroy(engine_t *engine);
 
 /* Renderer: the next `frames` samples at the model's rate, mono, within -1..1. */
 void engine_render(engine_t *engine, float *out, int frames);
+
+/* The same, and what each voice says by itself, bent to full scale as if it were alone: voices + SPARE_VOICES rows,
+   `stride` apart, a voice in the row of its slot, zeros where it is silent. A slot is the lowest that is free. */
+void engine_render_voices(engine_t *engine, float *out, float *rows, size_t stride, int frames);
 
 /* Renderer, between two renderings: no more than so many notes (1..voices) from the next frame on. Those that will be
    missed least fade at once. A change is echoed as LIMIT_TAG | voices, so that it can be done again as a command. */
@@ -128,6 +141,7 @@ bool engine_memory_locked(const engine_t *engine); /* nothing that rendering nee
 int64_t engine_frame(const engine_t *engine); /* the next frame to be rendered */
 int engine_active_voices(const engine_t *engine); /* sounding notes, without those fading away; 0..voices */
 int engine_limit_now(const engine_t *engine);     /* 1..voices */
+bool engine_failed(const engine_t *engine); /* its device has: everything is silent from there on */
 engine_counters_t engine_counters(const engine_t *engine);
 
 #endif

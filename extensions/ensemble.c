@@ -5,15 +5,15 @@
 #include "kernels/kernels.h"
 #include "memory.h"
 
-/* Where a group of the active voices starts, and the one before it ends: as equal as can be, larger ones first. */
-static int group_start(const ensemble_t *ensemble, int group)
+/* As equal as can be, larger ones first. */
+int ensemble_group(const ensemble_t *ensemble, int group)
 {
     return (group * ensemble->active_count + ensemble->groups - 1) / ensemble->groups;
 }
 
 static float *sound_of(const ensemble_t *ensemble, const voice_t *voice)
 {
-    return ensemble->sound + (voice - ensemble->voices) * CHUNK_FRAMES;
+    return ensemble->sound + (voice - ensemble->voices) * ensemble->longest;
 }
 
 /* The chunk's frames of one group; any thread. */
@@ -21,8 +21,8 @@ static void render_group(void *context, int group)
 {
     ensemble_t *ensemble = context;
     const setting_t *setting = ensemble->setting;
-    voice_t **voices = ensemble->active + group_start(ensemble, group);
-    const int count = group_start(ensemble, group + 1) - group_start(ensemble, group);
+    voice_t **voices = ensemble->active + ensemble_group(ensemble, group);
+    const int count = ensemble_group(ensemble, group + 1) - ensemble_group(ensemble, group);
     for (int frame = 0; frame < ensemble->frames; frame++) {
         voice_t *stepping[BATCH];
         wavenet_state_t *states[BATCH];
@@ -62,12 +62,23 @@ void ensemble_render(ensemble_t *ensemble, float *out, int frames)
 {
     deal(ensemble);
     ensemble->frames = frames;
-    workers_run(ensemble->workers, ensemble->groups);
+    if (ensemble->rendering.device)
+        ensemble_render_on_device(ensemble);
+    else
+        workers_run(ensemble->workers, ensemble->groups);
     memset(out, 0, sizeof(float) * frames);
     for (int n = 0; n < ensemble->active_count; n++) {
         const float *sound = sound_of(ensemble, ensemble->active[n]);
         for (int i = 0; i < frames; i++)
             out[i] += sound[i];
+    }
+}
+
+void ensemble_copy_sounds(const ensemble_t *ensemble, float *rows, size_t stride)
+{
+    for (int n = 0; n < ensemble->active_count; n++) {
+        const voice_t *voice = ensemble->active[n];
+        memcpy(rows + (voice - ensemble->voices) * stride, sound_of(ensemble, voice), sizeof(float) * ensemble->frames);
     }
 }
 
@@ -98,21 +109,24 @@ voice_t *ensemble_least_missed(const ensemble_t *ensemble)
     return least;
 }
 
-bool ensemble_create(ensemble_t *ensemble, const setting_t *setting, int slots, int threads)
+bool ensemble_create(ensemble_t *ensemble, const setting_t *setting, int slots, int threads, device_t *device)
 {
     ensemble->setting = setting;
     ensemble->threads = threads;
+    ensemble->longest = device ? rendering_longest(setting) : CHUNK_FRAMES;
     ensemble->voices = memory_allocate(sizeof(voice_t) * slots);
     ensemble->active = memory_allocate(sizeof(voice_t *) * slots);
-    ensemble->sound = memory_allocate(sizeof(float) * CHUNK_FRAMES * slots);
+    ensemble->sound = memory_allocate(sizeof(float) * ensemble->longest * slots);
     if (!ensemble->voices || !ensemble->active || !ensemble->sound)
         return false;
     while (ensemble->slots < slots) {
         const int number = ensemble->slots++;
-        if (!voice_create(&ensemble->voices[number], setting, number))
+        if (!voice_create(&ensemble->voices[number], setting, number, !device))
             return false;
     }
-    ensemble->workers = workers_create(threads, slots, render_group, ensemble);
+    if (device && !rendering_create(&ensemble->rendering, device, setting, slots))
+        return false;
+    ensemble->workers = workers_create(threads, slots, device ? ensemble_device_share : render_group, ensemble);
     return ensemble->workers != NULL;
 }
 
@@ -121,6 +135,7 @@ void ensemble_destroy(ensemble_t *ensemble)
     workers_destroy(ensemble->workers);
     for (int i = 0; i < ensemble->slots; i++)
         voice_destroy(&ensemble->voices[i]);
+    rendering_destroy(&ensemble->rendering);
     memory_free(ensemble->voices);
     memory_free(ensemble->sound);
     memory_free(ensemble->active);
@@ -130,6 +145,8 @@ bool ensemble_lock_memory(const ensemble_t *ensemble)
 {
     bool locked = memory_lock_block(ensemble->voices) & memory_lock_block(ensemble->sound)
                 & memory_lock_block(ensemble->active);
+    if (ensemble->rendering.memory)
+        locked &= memory_lock_block(ensemble->rendering.memory);
     for (int i = 0; i < ensemble->slots; i++)
         locked &= voice_lock_memory(&ensemble->voices[i]);
     return locked;

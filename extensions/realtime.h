@@ -24,7 +24,15 @@
 #include <sys/syscall.h>
 #endif
 
-/* Clock: monotonic nanoseconds, and a sleep until such a moment. */
+/* Clock: monotonic nanoseconds, a sleep until such a moment, and a breath for who looks at a word again and again. */
+
+static inline void cpu_pause(void) {
+#if defined(__i386__) || defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 #if defined(_WIN32)
 

@@ -58,6 +58,15 @@ static inline float draw_class(voice_t *voice, const setting_t *setting)
     return network->class_values[drawn];
 }
 
+/* What a device drew, as a sample: NaN where it drew nothing that can be one. */
+static inline float drawn_sample(const wavenet_t *network, float drawn)
+{
+    if (network->config.gaussian)
+        return drawn;
+    const bool is_class = drawn >= 0.0f && drawn < (float)network->config.quantization_channels;
+    return is_class ? network->class_values[(int)drawn] : NAN;
+}
+
 /* NaN when the network left all bounds. */
 static inline float draw(voice_t *voice, const setting_t *setting)
 {

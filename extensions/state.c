@@ -7,9 +7,16 @@
 
 enum { STAGGER_BYTES = 9 * 64 }; /* an eighth of a page, and a line */
 
+static void lay_out_told(const wavenet_t *network, wavenet_state_t *state, arena_t *arena)
+{
+    state->phasors = arena_take_floats(arena, 2 * network->partials_padded);
+    state->rotation = arena_take_floats(arena, 2 * network->partials_padded);
+    state->conditioning = arena_take_floats(arena, padded(network->config.conditioning_channels));
+}
+
 static void lay_out_state(const wavenet_t *network, wavenet_state_t *state, arena_t *arena)
 {
-    const size_t residual = network->residual_padded, partials = network->partials_padded;
+    const size_t residual = network->residual_padded;
     const size_t skip = network->skip_padded, head = network->head_padded;
     state->stream = arena_take_floats(arena, residual + skip);
     state->gate = arena_take_floats(arena, 2 * residual);
@@ -19,11 +26,9 @@ static void lay_out_state(const wavenet_t *network, wavenet_state_t *state, aren
     state->skip_activations = arena_take(arena, skip * sizeof(float));
     state->hidden_activations = arena_take(arena, head * sizeof(float));
     state->out = arena_take_floats(arena, network->outputs_padded);
-    state->phasors = arena_take_floats(arena, 2 * partials);
-    state->rotation = arena_take_floats(arena, 2 * partials);
-    state->excited = arena_take_floats(arena, partials ? AHEAD * residual : 0);
+    lay_out_told(network, state, arena);
+    state->excited = arena_take_floats(arena, network->config.partials ? AHEAD * residual : 0);
     state->places = arena_take(arena, network->config.layers * sizeof(place_t));
-    state->conditioning = arena_take_floats(arena, padded(network->config.conditioning_channels));
     state->biases = arena_take_floats(arena, network->config.layers * 2 * residual);
     state->ahead = arena_take_floats(arena, network->ahead_floats);
     state->rings = arena_take(arena, network->ring_bytes);
@@ -32,7 +37,7 @@ static void lay_out_state(const wavenet_t *network, wavenet_state_t *state, aren
 bool wavenet_state_create(const wavenet_t *network, wavenet_state_t *state, int number)
 {
     const size_t start = (size_t)(number % BATCH) * STAGGER_BYTES;
-    arena_t arena = {NULL, start};
+    arena_t arena = {.used = start};
     lay_out_state(network, state, &arena);
     arena.block = memory_allocate(arena.used);
     state->memory = arena.block;
@@ -42,6 +47,16 @@ bool wavenet_state_create(const wavenet_t *network, wavenet_state_t *state, int 
     lay_out_state(network, state, &arena);
     wavenet_state_reset(network, state);
     return true;
+}
+
+bool wavenet_state_create_told(const wavenet_t *network, wavenet_state_t *state)
+{
+    arena_t arena = {0};
+    lay_out_told(network, state, &arena);
+    state->memory = arena.block = memory_allocate(arena.used);
+    arena.used = 0;
+    lay_out_told(network, state, &arena);
+    return state->memory;
 }
 
 void wavenet_state_destroy(wavenet_state_t *state)

@@ -37,7 +37,7 @@ typedef struct {
     alignas(64) voice_phase_t phase; /* no cache line is shared with a neighbour, who may play on another core */
     int channel, key, velocity;
     int64_t born;            /* the engine's frame at note-on */
-    uint64_t ordinal;        /* which note of the performance this is: its random stream */
+    uint64_t ordinal;        /* which note of the performance this is, or is to draw like: its random stream */
     glide_t own[NOTE_CONTROLS];
     float lead[CONTROLS];    /* by what the controls were ahead of their glide when the note began */
     int64_t age;             /* samples since note-on */
@@ -66,8 +66,16 @@ typedef struct {
     wavenet_state_t state;
 } voice_t;
 
-/* False when memory is out. */
-bool voice_create(voice_t *voice, const setting_t *setting, int number);
+/* What a control period sets in how the voice sounds; what its network hears stands in the voice. */
+typedef struct {
+    float level;       /* of a levelled network: the level at note-on */
+    double level_end;  /* and where it belongs when the period ends */
+    float boost, tilt; /* see voice_t */
+    bool ends;         /* the note has died away */
+} period_t;
+
+/* `steps`: it runs the network itself, and needs rings; else a device does. False when memory is out. */
+bool voice_create(voice_t *voice, const setting_t *setting, int number, bool steps);
 void voice_destroy(voice_t *voice);
 bool voice_lock_memory(const voice_t *voice); /* false where the system refuses */
 
@@ -78,6 +86,7 @@ typedef struct {
     uint64_t ordinal;
 } voice_note_t;
 
+/* `primed`: what its network has heard before; NULL where a device runs it. */
 void voice_start(voice_t *voice, const setting_t *setting, const wavenet_state_t *primed, voice_note_t note);
 void voice_release(voice_t *voice);
 
@@ -90,10 +99,16 @@ void voice_fade(voice_t *voice, const setting_t *setting, double fade_s);
 /* Held or released: a note that counts. */
 bool voice_sounds(const voice_t *voice);
 
+/* At the first sample of a period, when those before it are finished. */
+void voice_enter(voice_t *voice, const setting_t *setting, const period_t *period);
+
 /* Before a step of 1..BATCH voices: conditioning at the start of a period, excitation of the samples to come. */
 void voices_prepare(voice_t *const *voices, const setting_t *setting, int count);
 
 /* After a step (a faulted voice: without one): draw the sample and return it; true in `fault` when it had to be cut. */
 float voice_finish(voice_t *voice, const setting_t *setting, bool *fault);
+
+/* The same with what a device drew, as device.h has it. */
+float voice_finish_drawn(voice_t *voice, const setting_t *setting, float drawn, bool *fault);
 
 #endif

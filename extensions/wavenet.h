@@ -133,6 +133,10 @@ void wavenet_destroy(wavenet_t *network);
 /* False when memory is out. Starts silent, with zero rings and zero conditioning. States that are stepped together have
    different numbers: they begin at different places in the cache, or their vectors would crowd each other out. */
 bool wavenet_state_create(const wavenet_t *network, wavenet_state_t *state, int number);
+
+/* Only what a voice is told: conditioning, phasors and rotation. False when memory is out. */
+bool wavenet_state_create_told(const wavenet_t *network, wavenet_state_t *state);
+
 void wavenet_state_destroy(wavenet_state_t *state);
 void wavenet_state_reset(const wavenet_t *network, wavenet_state_t *state);
 

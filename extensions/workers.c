@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "denormals.h" /* and the processor's own header */
+#include "denormals.h"
 #include "memory.h"
 #include "realtime.h"
 
@@ -38,15 +38,6 @@ struct workers {
     helper_t *helpers;       /* (threads - 1) */
     _Atomic uint64_t *taken; /* (shares): the last job in which somebody took it */
 };
-
-static void cpu_pause(void)
-{
-#if defined(__SSE__) || defined(_M_X64)
-    _mm_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
 
 /* A little patience; false once it is used up. */
 static bool spin(int64_t until_ns)

@@ -14,20 +14,23 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from .. import _engine
 from ..errors import RtwaveError
 from ..wavenet.config import MAX_LAYERS, WaveNetConfig
 from ..wavenet.instrument import Instrument
 from ..wavenet.precision import activation_ranges
 from ..wavenet.reference import ReferenceWaveNet
 from ..wavenet.weights import Weights, tensor_shapes
+from .commands import NoteOn
 from .engine import Engine
 from .roofline import Rates, roofline
 
 if TYPE_CHECKING:
     from ..presets import Preset
 
-MAX_VOICES = 128
-"""One voice a key is all there is."""
+KEYS = 128
+MAX_VOICES, MAX_DEVICE_VOICES = KEYS, 16 * KEYS
+"""One voice a key is all there is; a device is given those of all channels."""
 
 BLOCK_FRAMES = 32
 ROUNDS = 8
@@ -50,13 +53,16 @@ the rounding's own noise: at most 0.0007 on networks of 1 to 256 layers, 0.0016 
 check's inputs fill. Weights that were not rounded at all would lie 0.005 to 0.02 away.
 """
 
+DEVICE_TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
+"""The same for devices, whose reference is that of float32: they round what is multiplied, too, to 11 or 8 bits."""
+
 
 class StepTimes(msgspec.Struct, frozen=True):
     """Microseconds for one sample of all voices.
 
     One thread: each sample is rendered and timed alone, so that what comes once a control period shows; all notes were
     struck together, so for every voice it comes at the same sample. More threads are given blocks of 32 samples, as
-    they are in use, and a block's time is divided by 32.
+    they are in use, and so are devices; a block's time is divided by 32.
     """
 
     p50: float
@@ -71,10 +77,12 @@ class Report(msgspec.Struct, frozen=True):
     voice's own; `roofline_fraction`: the former over the limit of roofline.py, which follows from `weight_bytes`,
     read at `streaming_gb_per_s`, and `multiply_adds_per_s`, both of one core and measured in turn with the engine.
     `voices_in_real_time`: the largest voice count that renders no slower than it sounds, on that many threads.
-    `error`: largest difference from the reference, teacher-forced, relative to the largest output.
+    `error`: largest difference from the reference, teacher-forced, relative to the largest output. Of a device, no
+    limit is known: all that belongs to it is None.
     """
 
     model: str
+    engine: str
     precision: str
     instruction_set: str
     voices: int
@@ -82,11 +90,11 @@ class Report(msgspec.Struct, frozen=True):
     sample_rate: int
     samples_per_second: float
     times_real_time: float
-    roofline_samples_per_second: float
-    roofline_fraction: float
-    weight_bytes: int
-    streaming_gb_per_s: float
-    multiply_adds_per_s: float
+    roofline_samples_per_second: float | None
+    roofline_fraction: float | None
+    weight_bytes: int | None
+    streaming_gb_per_s: float | None
+    multiply_adds_per_s: float | None
     step_us: StepTimes
     voices_in_real_time: int
     error: float
@@ -144,24 +152,26 @@ def _random_inputs(config: WaveNetConfig, frames: int) -> tuple[np.ndarray, np.n
 
 
 def check_against_reference(engine: Engine, weights: Weights) -> float:
-    """Largest difference from the NumPy reference of the engine's precision over random inputs, relative to the largest
-    output. Raises RtwaveError when it is above TOLERANCE.
+    """Largest difference from the NumPy reference of the engine's precision (of a device: of float32) over random
+    inputs, relative to the largest output. Raises RtwaveError when it is above TOLERANCE or DEVICE_TOLERANCE.
     """
     inputs = _random_inputs(weights.config, CHECKED_FRAMES)
-    expected = ReferenceWaveNet(weights, engine.precision).teacher_force(*inputs)
+    on_cpu = engine.device == "cpu"
+    expected = ReferenceWaveNet(weights, engine.precision if on_cpu else "float32").teacher_force(*inputs)
     error = float(np.abs(engine.teacher_force(*inputs) - expected).max() / max(np.abs(expected).max(), 1.0))
-    tolerance = TOLERANCE[engine.precision]
+    tolerance = (TOLERANCE if on_cpu else DEVICE_TOLERANCE)[engine.precision]
     if not error <= tolerance:
-        kernels = f"{engine.instruction_set} in {engine.precision}"
+        kernels = f"{engine.instruction_set if on_cpu else engine.device} in {engine.precision}"
         raise RtwaveError(f"{kernels} differs from the reference by {error:g}, expected at most {tolerance:g}")
     return error
 
 
 def _hold(engine: Engine) -> None:
-    """Strike a key for each voice, outwards from the middle of the keyboard, and hold it."""
-    lowest = (MAX_VOICES - engine.voices) // 2
-    for note in range(lowest, lowest + engine.voices):
-        engine.note_on(note, 80)
+    """Strike a key for each voice, outwards from the middle of the keyboard, channel by channel, and hold it."""
+    for first in range(0, engine.voices, KEYS):
+        count = min(KEYS, engine.voices - first)
+        lowest = (KEYS - count) // 2
+        engine.submit([NoteOn(note, 80, channel=first // KEYS) for note in range(lowest, lowest + count)])
     engine.render(4 * BLOCK_FRAMES)
 
 
@@ -171,11 +181,14 @@ def _time_s(engine: Engine, blocks: int, frames: int) -> np.ndarray:
     times = engine.native.time_blocks(blocks, frames) * 1e-9
     if engine.active_voices != engine.voices:
         lost = engine.voices - engine.active_voices
-        raise RtwaveError(f"{lost} of {engine.voices} voices were cut while they were timed, expected none")
+        raise RtwaveError(
+            f"{lost} of {engine.voices} voices were cut while they were timed, expected none: "
+            "what the network plays runs off; train it for longer"
+        )
     return times
 
 
-def _voices_in_real_time(make: Callable[..., Engine]) -> int:
+def _voices_in_real_time(make: Callable[..., Engine], most: int) -> int:
     def keeps_up(voices: int) -> bool:
         engine = make(voices=voices)
         _hold(engine)
@@ -183,9 +196,9 @@ def _voices_in_real_time(make: Callable[..., Engine]) -> int:
         return bool(np.median(times) <= BLOCK_FRAMES / engine.model_rate)
 
     enough, too_many = 0, 1
-    while too_many <= MAX_VOICES and keeps_up(too_many):
+    while too_many <= most and keeps_up(too_many):
         enough, too_many = too_many, 2 * too_many
-    while too_many - enough > 1 and enough < MAX_VOICES:
+    while too_many - enough > 1 and enough < most:
         middle = (enough + too_many) // 2
         enough, too_many = (middle, too_many) if keeps_up(middle) else (enough, middle)
     return enough
@@ -199,6 +212,15 @@ def machine() -> str:
         match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
         name = match[1] if match else name
     return f"{name}, {cores()} cores, {platform.system()}"
+
+
+def machine_with(device: str) -> str:
+    """The machine, and first its GPU where the device is on one."""
+    if device not in ("cuda", "cuda-graph"):
+        return machine()
+    from .cuda import find_gpu
+
+    return f"{find_gpu()}; {machine()}"
 
 
 def cores() -> int:
@@ -215,6 +237,25 @@ def _steady(model: "Preset | Weights") -> "Preset | Weights":
     return dataclasses.replace(model, weights=_steady(model.weights))
 
 
+def _limits(network: _engine.Network, rates: list[Rates], voices: int, threads: int, reached: float) -> dict:
+    """What a Report says of the machine's limit; without rates there is none."""
+    if not rates:
+        names = "roofline_samples_per_second roofline_fraction weight_bytes streaming_gb_per_s multiply_adds_per_s"
+        return dict.fromkeys(names.split())
+    best = Rates(
+        streaming=float(np.median([measured.streaming for measured in rates])),
+        multiplying=float(np.median([measured.multiplying for measured in rates])),
+    )
+    limit = roofline(network, best, voices, min(threads, cores()))
+    return {
+        "roofline_samples_per_second": round(limit, 1),
+        "roofline_fraction": round(reached / limit, 4),
+        "weight_bytes": network.weight_bytes,
+        "streaming_gb_per_s": round(best.streaming / 1e9, 2),
+        "multiply_adds_per_s": round(best.multiplying),
+    }
+
+
 def measure(
     model: "Preset | Weights",
     name: str,
@@ -223,18 +264,21 @@ def measure(
     precision: str = "auto",
     threads: int = 1,
     seconds: float = 2.0,
+    device: str = "cpu",
 ) -> Report:
     """Check, then time `voices` held notes for `seconds` of music, then search the most that keep up.
 
     Engine and machine are measured in turn, so that what else the machine does meets both. The instrument's tables are
-    set aside, so that no note dies away meanwhile. Raises RtwaveError for a bad value.
+    set aside, so that no note dies away meanwhile. `device` as in Engine. Raises RtwaveError for a bad value.
     """
-    if not isinstance(voices, int) or not 1 <= voices <= MAX_VOICES:
-        raise RtwaveError(f"voices is {voices!r}, expected a whole number from 1 to {MAX_VOICES}")
+    on_cpu = device == "cpu"
+    most = MAX_VOICES if on_cpu else MAX_DEVICE_VOICES
+    if not isinstance(voices, int) or not 1 <= voices <= most:
+        raise RtwaveError(f"voices is {voices!r}, expected a whole number from 1 to {most}")
     if not 0.05 <= seconds <= 600:
         raise RtwaveError(f"seconds is {seconds!r}, expected 0.05 to 600")
     steady = _steady(model)
-    make = partial(Engine, steady, instruction_set=instruction_set, precision=precision, threads=threads)
+    make = partial(Engine, steady, instruction_set=instruction_set, precision=precision, threads=threads, device=device)
     engine = make(voices=voices)
     network, rate = engine.native.network, engine.model_rate
     error = check_against_reference(engine, steady if isinstance(steady, Weights) else steady.weights)
@@ -242,21 +286,18 @@ def measure(
     blocks_a_round = max(1, round(seconds * rate / BLOCK_FRAMES / ROUNDS / 2))  # as blocks, and again as steps
     rates, blocks_s, steps_s = [], [], []
     for _ in range(ROUNDS):
-        rates.append(Rates.measure(network))
+        if on_cpu:
+            rates.append(Rates.measure(network))
         blocks_s.append(_time_s(engine, blocks_a_round, BLOCK_FRAMES))
-        if threads == 1:
+        if threads == 1 and on_cpu:
             steps_s.append(_time_s(engine, blocks_a_round * BLOCK_FRAMES, 1))
         else:
             steps_s.append(_time_s(engine, blocks_a_round, BLOCK_FRAMES) / BLOCK_FRAMES)
     reached = voices * BLOCK_FRAMES / float(np.median(blocks_s))
-    best = Rates(
-        streaming=float(np.median([measured.streaming for measured in rates])),
-        multiplying=float(np.median([measured.multiplying for measured in rates])),
-    )
-    limit = roofline(network, best, voices, min(threads, cores()))
     step_us = np.concatenate(steps_s) * 1e6
     return Report(
         model=name,
+        engine=device,
         precision=engine.precision,
         instruction_set=engine.instruction_set,
         voices=voices,
@@ -264,13 +305,9 @@ def measure(
         sample_rate=rate,
         samples_per_second=round(reached, 1),
         times_real_time=round(reached / voices / rate, 3),
-        roofline_samples_per_second=round(limit, 1),
-        roofline_fraction=round(reached / limit, 4),
-        weight_bytes=network.weight_bytes,
-        streaming_gb_per_s=round(best.streaming / 1e9, 2),
-        multiply_adds_per_s=round(best.multiplying),
+        **_limits(network, rates, voices, threads, reached),
         step_us=StepTimes(*(round(float(q), 3) for q in (*np.percentile(step_us, [50, 99]), step_us.max()))),
-        voices_in_real_time=_voices_in_real_time(make),
+        voices_in_real_time=_voices_in_real_time(make, most),
         error=error,
-        machine=machine(),
+        machine=machine_with(device),
     )

@@ -23,15 +23,22 @@ def _require_key(note: object, channel: object) -> None:
 
 
 class NoteOn(msgspec.Struct, frozen=True):
-    """Strike a key: `note` 0..127 (MIDI), `velocity` 1..127; on another `channel` 0..15 it is another key."""
+    """Strike a key: `note` 0..127 (MIDI), `velocity` 1..127; on another `channel` 0..15 it is another key.
+
+    `stream` 0..2**31 − 2: which of the seed's random streams it draws from; None: one that is its own, the n-th note's
+    being stream n from 0 on.
+    """
 
     note: int
     velocity: int
     channel: int = 0
+    stream: int | None = None
 
     def __post_init__(self) -> None:
         _require_key(self.note, self.channel)
         _require(_whole(self.velocity, 1, 127), "velocity", self.velocity, "a whole number from 1 to 127")
+        if self.stream is not None:
+            _require(_whole(self.stream, 0, 2**31 - 2), "stream", self.stream, "a whole number from 0 to 2**31 - 2")
 
 
 class NoteOff(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from ..wavenet.precision import activation_steps, best_precision
 from ..wavenet.weights import Weights
 from .commands import AllNotesOff, AllSoundOff, Command, Control, Limit, NoteControl, NoteOff, NoteOn
 from .controls import CONTROLS, NOTE_CONTROLS
+from .devices import MAX_DEVICE_VOICES, check_device, choose_device_precision, open_device
 
 if TYPE_CHECKING:
     from ..presets import Preset
@@ -72,6 +73,11 @@ class Engine:
     the fastest that the preset's own measurement allows, which without one is float32. `sample_rate` in Hz is that of
     `render` (None: the model's); frames of commands are always the model's. Commands may come from any thread; one
     thread renders.
+
+    `device`: one of DEVICES of devices.py, or an object as open_device gives them: renders the voices in the place of
+    the instruction set, up to 4096 of them, in "float32", "bfloat16" or "float16" ("auto": as fast as it can well do),
+    to its own rounding; the threads then share what is left to do for each voice. When it fails, all is silent from
+    there on, and `take_problem` says why.
     """
 
     def __init__(
@@ -83,8 +89,11 @@ class Engine:
         precision: str = "auto",
         threads: int = 1,
         sample_rate: int | None = None,
+        device: object = "cpu",
     ) -> None:
-        _check_whole("voices", voices, 1, MAX_VOICES)
+        self.device = check_device(device) if isinstance(device, str) else type(device).__name__
+        on_cpu = device == "cpu"
+        _check_whole("voices", voices, 1, MAX_VOICES if on_cpu else MAX_DEVICE_VOICES)
         _check_whole("seed", seed, 0, 2**64 - 1)
         _check_whole("threads", threads, 1, MAX_THREADS)
         weights = model if isinstance(model, Weights) else getattr(model, "weights", None)
@@ -102,11 +111,17 @@ class Engine:
             for name, control in CONTROLS.items()
         ]
         self.instruction_set = choose_instruction_set(instruction_set)
-        self.precision = choose_precision(precision, getattr(model, "precision", {}), self.instruction_set)
+        if on_cpu:
+            self.precision = choose_precision(precision, getattr(model, "precision", {}), self.instruction_set)
+        else:
+            self.precision = choose_device_precision(precision, self.device)
         steps = activation_steps(weights) if self.precision == "int8" else None
+        self._weights, self._asked_device, self._told_problem = weights, device, False
+        self._forced: _engine.Device | None = None  # the device that teacher forcing has for itself
         try:
-            network = _engine.Network(weights, self.instruction_set, self.precision, steps)
-            self.native = _engine.NativeEngine(network, weights.instrument, controls, voices, threads, seed)
+            network = _engine.Network(weights, self.instruction_set, self.precision if on_cpu else "float32", steps)
+            renderer = None if on_cpu else self._open(voices + _engine.SPARE_SLOTS)
+            self.native = _engine.NativeEngine(network, weights, controls, voices, threads, seed, renderer)
         except MemoryError:
             raise RtwaveError(
                 f"the system has no room for {voices} voices on {threads} threads; ask for fewer"
@@ -116,6 +131,12 @@ class Engine:
             from .._stream import Resampler
 
             self._resampler = Resampler(self.model_rate, self.sample_rate)
+
+    def _open(self, slots: int) -> _engine.Device:
+        device = self._asked_device
+        if isinstance(device, str):
+            device = open_device(device, self._weights, slots, self.precision)
+        return _engine.Device(device, self.config, slots)
 
     def note_on(self, note: int, velocity: int, at: int | None = None, tag: int = 0) -> None:
         """Strike a key: `note` 0..127, `velocity` 1..127; `at`, `tag` as in `submit`."""
@@ -160,17 +181,40 @@ class Engine:
         return self.native.take_echoes()
 
     def render(self, frames: int) -> np.ndarray:
-        """The next samples at `sample_rate`, mono float32 (frames,) within −1..1."""
+        """The next samples at `sample_rate`, mono float32 (frames,) within −1..1.
+
+        Raises RtwaveError once when the device has failed, and gives silence from then on.
+        """
         _check_whole("frames", frames, 0, 2**40)
         if self._resampler is None:
-            return self.native.render(frames)
-        return self._resampler.process(self.native.render(self._resampler.needed(frames)), frames)
+            samples = self.native.render(frames)
+        else:
+            samples = self._resampler.process(self.native.render(self._resampler.needed(frames)), frames)
+        self._raise_problem()
+        return samples
+
+    def render_voices(self, frames: int) -> np.ndarray:
+        """What each voice says in the next frames, float32 (slots, frames) at the model's rate, by itself.
+
+        A note has the row of its slot, the lowest that was free when it was struck; there are a few more slots than
+        voices, for those that fade away. A row holds what `render` gives of that note alone; raises as that does.
+        """
+        _check_whole("frames", frames, 0, 2**40)
+        rows = self.native.render_voices(frames)
+        self._raise_problem()
+        return rows
+
+    def _raise_problem(self) -> None:
+        problem = self.take_problem()
+        if problem:
+            raise RtwaveError(problem)
 
     def teacher_force(
         self, samples: np.ndarray, conditioning: np.ndarray, excitation: np.ndarray | None = None
     ) -> np.ndarray:
         """Outputs (T, outputs) float32 of the engine's own kernels, stepped through given samples from zero rings.
 
+        On a device: those of another one of its kind, of one voice.
         samples (T,) classes or float32; conditioning (C, T); excitation (2K, T), or None for zeros. outputs[t] predicts
         sample t + 1; conditioning[:, t] and excitation[:, t] belong to the sample predicted. Changes no voice.
         """
@@ -193,9 +237,14 @@ class Engine:
             if not classes.all():
                 highest = config.quantization_channels - 1
                 raise RtwaveError(f"samples hold other than classes, expected whole numbers from 0 to {highest}")
-        return self.native.network.teacher_force(
-            np.ascontiguousarray(samples[None]), _frame_major(conditioning), _frame_major(excitation)
-        )[0]
+        inputs = np.ascontiguousarray(samples[None]), _frame_major(conditioning), _frame_major(excitation)
+        if self.native.device is None:
+            return self.native.network.teacher_force(*inputs)[0]
+        self._forced = self._forced or self._open(1)
+        try:
+            return self._forced.teacher_force(*inputs)[0]
+        except RuntimeError as error:
+            raise RtwaveError(f"engine {self.device} failed ({error}); play on with --engine cpu") from None
 
     def counters(self) -> dict[str, int]:
         """Events since the start: faults, stolen_voices, dropped_commands, dropped_echoes, notes. Any thread."""
@@ -211,6 +260,14 @@ class Engine:
         """Notes sounding, 0..voices; those fading away do not count. Any thread."""
         return self.native.active_voices
 
+    def take_problem(self) -> str | None:
+        """When the device has failed, once: why everything is silent, in a line. Any thread."""
+        if self._told_problem or not self.native.failed:
+            return None
+        self._told_problem = True
+        why = self.native.device.problem or "it does not say why"
+        return f"engine {self.device} failed ({why}), all is silent from here on; begin anew, or with --engine cpu"
+
     @property
     def memory_locked(self) -> bool:
         """Whether the system keeps all that rendering needs out of swap."""
@@ -225,8 +282,8 @@ class Engine:
 def _record(command: Command) -> tuple[int, int, int, int, int, float]:
     """Type, channel, note, velocity, id and value of command_t in extensions/engine.h."""
     match command:
-        case NoteOn(note=note, velocity=velocity, channel=channel):
-            return 0, channel, note, velocity, 0, 0.0
+        case NoteOn(note=note, velocity=velocity, channel=channel, stream=stream):
+            return 0, channel, note, velocity, 0 if stream is None else stream + 1, 0.0
         case NoteOff(note=note, channel=channel):
             return 1, channel, note, 0, 0, 0.0
         case Control(name=name, value=value):

@@ -147,10 +147,19 @@ class Rack:
         return sorted(limits, key=lambda each: each[2])
 
     def render(self, frames: int) -> np.ndarray:
-        """The next samples, mono float32 (frames,) within −1..1."""
+        """The next samples, mono float32 (frames,) within −1..1; raises RtwaveError as Engine.render does."""
         if not isinstance(frames, int) or frames < 0:
             raise RtwaveError(f"frames is {frames!r}, expected a whole number from 0 on")
-        return self.native.render(frames)
+        samples = self.native.render(frames)
+        for problem in self.take_problems():
+            raise RtwaveError(problem)
+        return samples
+
+    def take_problems(self) -> list[str]:
+        """What Engine.take_problem says of the engines that are here. Any thread."""
+        with self._lock:
+            problems = [member.engine.take_problem() for member in self._members.values()]
+        return [problem for problem in problems if problem]
 
     def counters(self) -> dict[str, int]:
         """Those of all engines that are and were here, summed."""

@@ -1,38 +1,20 @@
 /* Counts what engine_render allocates and locks, on any thread, while notes come and go; prints the count.
 
-   Linked with --wrap for every function below. Arguments: threads, and where to plant a malloc and a free, if anywhere:
+   Arguments: threads; what renders, "kernels" or "device"; and where to plant a malloc and a free, if anywhere:
    "renderer", or "helper": inside a step that the engine's own threads make. */
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine.h"
 #include "kernels/kernels.h"
+#include "watched.h"
 
-static atomic_int watching, calls;
 static pthread_t renderer;
-
-#define WATCH(result, name, parameters, arguments)      \
-    result __real_##name parameters;                    \
-    result __wrap_##name parameters                     \
-    {                                                   \
-        calls += watching;                              \
-        return __real_##name arguments;                 \
-    }
-
-WATCH(void *, malloc, (size_t size), (size))
-WATCH(void *, calloc, (size_t count, size_t size), (count, size))
-WATCH(void *, realloc, (void *block, size_t size), (block, size))
-WATCH(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))
-WATCH(void, free, (void *block), (block))
-WATCH(int, pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex))
 
 enum { R = 4, S = 4, H = 4, K = 2, LAYERS = 3, FRAMES = 64 };
 
-static float noise[4096];
+static float noise[4096], silence[2 * KEYS * K];
 
 static void step_and_allocate(const wavenet_t *network, wavenet_state_t *const *states, int count)
 {
@@ -61,10 +43,21 @@ static wavenet_t *network(bool planted)
     return wavenet_create(&config, &tensors, FLOAT32, &kernels);
 }
 
+/* A device that draws one sample for ever. */
+static bool hum(device_t *device, const device_chunk_t *chunk)
+{
+    (void)device;
+    for (int n = 0; n < chunk->active; n++)
+        for (int i = 0; i < chunk->frames; i++)
+            chunk->drawn[chunk->slots[n] * DEVICE_FRAMES + i] = 0.1f;
+    return true;
+}
+
 int main(int count, char **arguments)
 {
     const int threads = atoi(arguments[1]);
-    const char *planted = count > 2 ? arguments[2] : "";
+    const bool on_device = !strcmp(arguments[2], "device");
+    const char *planted = count > 3 ? arguments[3] : "";
     renderer = pthread_self();
     for (int i = 0; i < 4096; i++)
         noise[i] = (float)(i * 2654435761u % 1000) / 5000.0f - 0.1f;
@@ -72,7 +65,7 @@ int main(int count, char **arguments)
     static float partial_db[2 * 2 * K] = {-20.0f, -30.0f, -120.0f, -30.0f, -20.0f, -120.0f};
     instrument_t instrument = {.timbres = 2, .keys = 1, .velocities = 1, .ages = 2, .envelope_keys = one,
                                .envelope_velocities = one, .envelope_ages_s = ages_s, .envelope_db = envelope_db,
-                               .cents = noise, .stiffness = noise + 8, .release_s = noise + 8, .onset_phases = noise,
+                               .cents = noise, .stiffness = noise + 8, .release_s = noise + 8, .onset_phases = noise, .modes_hz = silence,
                                .temperature = noise, .onset_temperature = noise, .timbre = noise, .longest_age_s = noise,
                                .partial_axes = {.key_count = 1, .velocity_count = 1, .age_count = 2, .keys = one,
                                                 .velocities = one, .ages_s = ages_s},
@@ -81,7 +74,9 @@ int main(int count, char **arguments)
     for (int i = 0; i < CONTROLS; i++)
         controls[i] = (control_range_t){0.0f, 1000.0f, 1.0f};
     float out[FRAMES];
-    engine_t *engine = engine_create(network(!strcmp(planted, "helper")), &instrument, controls, 3, threads, 7);
+    device_t device = {.render = hum};
+    engine_t *engine = engine_create(network(!strcmp(planted, "helper")), &instrument, controls, 3, threads, 7,
+                                     on_device ? &device : NULL);
     for (int turn = 0; turn < 200; turn++) {
         command_t commands[] = {
             {-1, 1, COMMAND_NOTE_ON, 0, turn % 128, 100, 0, 0.0f},

@@ -12,7 +12,7 @@
 
 enum { CHANNELS = 4, SWITCHES = 24, VOICES = 3 };
 
-static float noise[1024];
+static float noise[1024], silence[KEYS];
 
 static wavenet_t *network(void)
 {
@@ -30,12 +30,12 @@ static engine_t *engine(const wavenet_t *network)
     static float one[] = {1.0f}, ages_s[] = {0.0f, 1.0f}, envelope_db[] = {-20.0f, -40.0f};
     instrument_t instrument = {.timbres = 1, .keys = 1, .velocities = 1, .ages = 2, .envelope_keys = one,
                                .envelope_velocities = one, .envelope_ages_s = ages_s, .envelope_db = envelope_db,
-                               .cents = noise, .stiffness = noise, .release_s = noise, .onset_phases = noise,
+                               .cents = noise, .stiffness = noise, .release_s = noise, .onset_phases = noise, .modes_hz = silence,
                                .temperature = noise, .onset_temperature = noise, .timbre = noise, .longest_age_s = noise};
     control_range_t controls[CONTROLS];
     for (int i = 0; i < CONTROLS; i++)
         controls[i] = (control_range_t){0.0f, 1000.0f, 1.0f};
-    return engine_create(network, &instrument, controls, VOICES, 1, 7);
+    return engine_create(network, &instrument, controls, VOICES, 1, 7, NULL);
 }
 
 static void *produce(void *stream)

@@ -94,7 +94,9 @@ class SlowVoice:
         self.c = conditioning(config, state)[:, 0]
         f0 = note_frequency(note, self.weights.instrument.cents)
         stiffness = np.interp(note, np.arange(128), self.weights.instrument.stiffness)
-        frequencies = partial_frequencies(float(f0), float(stiffness), config.partials)
+        modes_hz = self.weights.instrument.modes_hz[self.note]
+        partials_hz = partial_frequencies(float(f0), float(stiffness), config.partials)
+        frequencies = np.where(modes_hz > 0.0, modes_hz, partials_hz)
         self.turns, self.audible = 2.0 * np.pi * frequencies / rate, frequencies <= NYQUIST_SHARE * rate
         if self.age == 0:
             self.db = self._loudness_db(0)

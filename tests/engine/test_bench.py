@@ -64,7 +64,7 @@ def test_a_wrong_engine_is_not_timed(monkeypatch):
 def test_voices_that_fall_silent_are_not_counted():
     weights = quiet_network()
     weights.tensors["head.output.bias"] = np.array([100.0, 0.0], np.float32)
-    with pytest.raises(RtwaveError, match="2 of 2 voices were cut while they were timed"):
+    with pytest.raises(RtwaveError, match=r"2 of 2 voices were cut while they were timed, .* runs off; train"):
         bench.measure(weights, "loud", voices=2, seconds=0.05)
 
 
@@ -90,6 +90,25 @@ def test_several_threads_can_be_measured():
     report = bench.measure(bench.random_model("2x4x4"), "small", voices=2, threads=2, seconds=0.05)
     assert (report.threads, report.voices) == (2, 2)
     assert 0 < report.step_us.p50 <= report.step_us.max
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_a_device_is_checked_and_measured_without_a_limit(capsys, precision):
+    pytest.importorskip("torch")
+    assert run(["bench", *QUICK, "--engine", "torch", "--precision", precision, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["engine"], report["precision"]) == ("torch", precision)
+    assert 0 < report["error"] <= bench.DEVICE_TOLERANCE[precision]
+    assert report["samples_per_second"] > 0
+    assert report["roofline_fraction"] is report["roofline_samples_per_second"] is report["weight_bytes"] is None
+    assert run(["bench", *QUICK, "--engine", "torch"]) == 0
+    assert re.search(r"float32, torch\n.*equals the reference .*\nreached ", capsys.readouterr().out, re.DOTALL)
+
+
+def test_more_voices_than_keys_are_held_on_more_channels():
+    engine = Engine(quiet_network(), voices=200)
+    bench._hold(engine)
+    assert engine.active_voices == 200
 
 
 def test_a_random_network_has_the_size_it_is_named_by():
@@ -146,3 +165,11 @@ def test_bad_arguments_are_one_line(arguments, told, capsys):
     assert told in error
     assert error.count("\n") == 1
     assert len(error) < 300
+
+
+def test_the_machine_is_told_with_the_gpu_that_was_timed(monkeypatch):
+    monkeypatch.setattr("rtwave.engine.cuda.find_gpu", lambda: "a GPU, compute capability 9.0")
+    for device in ("cuda", "cuda-graph"):
+        assert bench.machine_with(device) == f"a GPU, compute capability 9.0; {bench.machine()}"
+    for device in ("cpu", "torch"):
+        assert bench.machine_with(device) == bench.machine()

@@ -196,6 +196,7 @@ def test_a_bad_argument_is_told(fields, told):
     [
         (lambda engine: engine.note_on(128, 100), "note is 128, expected a whole number from 0 to 127"),
         (lambda engine: engine.note_on(60, 0), "velocity is 0, expected a whole number from 1 to 127"),
+        (lambda engine: engine.submit([NoteOn(60, 90, stream=-1)]), "stream is -1, expected a whole number from 0 to"),
         (lambda engine: engine.note_off(-1), "note is -1"),
         (lambda engine: engine.control("temperature", -1), "temperature is -1, expected 0 to 2"),
         (lambda engine: engine.control("gain_db", float("nan")), "gain_db is nan, expected -60 to 12 dB"),
@@ -209,6 +210,32 @@ def test_a_bad_argument_is_told(fields, told):
 def test_a_bad_call_is_told(act, told):
     with pytest.raises(RtwaveError, match=told):
         act(Engine(WEIGHTS))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda w: setattr(w.instrument, "cents", np.zeros(3, np.float32)), r"instrument.cents is float32 \(3,\)"),
+        (
+            lambda w: setattr(w.instrument, "envelope_ages_s", np.zeros(9, np.float32)),
+            r"instrument.envelope_db is .*9\)",
+        ),
+        (lambda w: setattr(w.instrument, "partial_keys", np.zeros(2, np.float32)), "instrument.partial_velocities is"),
+        (lambda w: setattr(w.instrument, "onset_phases", None), "instrument.onset_phases is NoneType"),
+        (lambda w: setattr(w, "instrument", type(w.instrument).neutral(2)), "instrument.onset_phases is .*128, 2"),
+        (
+            lambda w: w.tensors.update({"head.output.bias": np.zeros(1, np.float32)}),
+            r"head.output.bias has shape \(1,\)",
+        ),
+        (lambda w: setattr(w, "ranges", np.ones(3, np.float32)), r"ranges is float32 \(3,\), expected float32 \(5,\)"),
+        (lambda w: w.tensors.pop("layers.1.gate.weight"), "layers.1.gate.weight is missing"),
+    ],
+)
+def test_what_was_changed_since_it_was_checked_is_checked_again_before_native_code_reads_it(change, told):
+    weights = quiet_network()
+    change(weights)
+    with pytest.raises(RtwaveError, match=told):
+        Engine(weights)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from safetensors.numpy import load_file
 from rtwave import _engine
 from rtwave.engine.commands import Control, NoteControl, NoteOn
 from rtwave.engine.engine import Engine
-from rtwave.wavenet.instrument import Instrument
+from rtwave.wavenet.instrument import BY_TIMBRE, Instrument
 from rtwave.wavenet.precision import activation_ranges
 from rtwave.wavenet.weights import Weights
 
@@ -25,7 +25,7 @@ def tables(timbres=3):
     found.partial_velocities = np.array([20.0, 100.0], np.float32)
     found.partial_ages_s = np.array([0.0, 0.004, 0.02, 0.05, 0.2], np.float32)
     found.partial_db = generator.uniform(-40.0, 0.0, (timbres, 3, 2, 5, PARTIALS)).astype(np.float32)
-    for name in ("envelope_db", "cents", "stiffness", "release_s", "onset_phases", "temperature", "onset_temperature"):
+    for name in BY_TIMBRE:
         setattr(found, name, np.stack([getattr(found, name)] * timbres))
     return found
 
@@ -39,7 +39,7 @@ def one_timbre(position):
     """The instrument that `tables` are at a place 0..2 among their timbres."""
     found = tables()
     low = min(int(position), 1)
-    for name in ("envelope_db", "cents", "stiffness", "release_s", "onset_phases", "temperature", "onset_temperature"):
+    for name in BY_TIMBRE:
         setattr(found, name, getattr(found, name)[0])
     found.partial_db = found.partial_db[low] + np.float32(position - low) * (
         found.partial_db[low + 1] - found.partial_db[low]

@@ -11,7 +11,7 @@ from ..sanitizer import run_under_thread_sanitizer
 
 EXTENSIONS = Path(__file__).parents[2] / "extensions"
 ROOMS = (
-    *("engine", "ensemble", "workers", "voice", "partials", "wavenet", "state", "matrix"),
+    *("engine", "ensemble", "ensemble_device", "workers", "voice", "period", "partials", "wavenet", "state", "matrix"),
     *("kernels/kernels", "kernels/portable"),
 )
 SOURCES = [f"{room}.c" for room in ROOMS]
@@ -63,21 +63,23 @@ def count_calls(objects, tmp_path, *arguments):
     return int(subprocess.check_output([program, *arguments]))
 
 
+@pytest.mark.parametrize("renderer", ["kernels", "device"])
 @pytest.mark.parametrize("threads", ["1", "2", "4"])
-def test_rendering_allocates_and_locks_nothing(objects, tmp_path, threads):
-    assert count_calls(objects, tmp_path, threads) == 0
+def test_rendering_allocates_and_locks_nothing(objects, tmp_path, threads, renderer):
+    assert count_calls(objects, tmp_path, threads, renderer) == 0
 
 
 def test_a_planted_allocation_is_counted(objects, tmp_path):
-    assert count_calls(objects, tmp_path, "1", "renderer") == 400
-    assert count_calls(objects, tmp_path, "2", "helper") > 0
+    assert count_calls(objects, tmp_path, "1", "kernels", "renderer") == 400
+    assert count_calls(objects, tmp_path, "2", "kernels", "helper") > 0
 
 
-def test_thread_sanitizer_finds_no_race_between_the_renderer_and_its_helpers(objects, tmp_path):
+@pytest.mark.parametrize("renderer", ["kernels", "device"])
+def test_thread_sanitizer_finds_no_race_between_the_renderer_and_its_helpers(objects, tmp_path, renderer):
     kernels = [built for source, built in objects.items() if source.startswith("kernels/")]
     sources = [EXTENSIONS / source for source in SOURCES if not source.startswith("kernels/")]
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
-    result = run_under_thread_sanitizer(tmp_path, [ALLOCATIONS, *sources, *kernels], *wraps, arguments=["3"])
+    result = run_under_thread_sanitizer(tmp_path, [ALLOCATIONS, *sources, *kernels], *wraps, arguments=["3", renderer])
     assert (result.returncode, result.stderr) == (0, "")
 
 

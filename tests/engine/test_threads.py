@@ -235,7 +235,7 @@ def test_threads_that_cannot_be_had_are_one_line():
 import resource
 before = tasks()
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 2**27, used + 2**27))
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**26, used + 2**26))
 try:
     Engine(WEIGHTS, threads=64)
 except RtwaveError as error:

@@ -29,6 +29,9 @@ def three_timbres():
     tables.temperature = generator.uniform(0.0, 0.5, (3, 128)).astype(np.float32)
     tables.onset_temperature = generator.uniform(0.0, 0.5, (3, 128)).astype(np.float32)
     tables.onset_phases = generator.uniform(-3.0, 3.0, (3, 128, 3)).astype(np.float32)
+    tables.modes_hz = (generator.uniform(200.0, 2000.0, (3, 128, 3)) * (generator.random((3, 128, 3)) < 0.4)).astype(
+        np.float32
+    )
     return tables
 
 
@@ -45,6 +48,7 @@ def alone(tables, position):
     force = (1.0 - share) / tables.release_s[low] + share / tables.release_s[low + 1]
     single.release_s = (1.0 / force).astype(np.float32)
     single.onset_phases = tables.onset_phases[round(position)]
+    single.modes_hz = tables.modes_hz[round(position)]
     single.timbre[:] = position
     return single
 
@@ -88,7 +92,7 @@ def phrase_at(weights, timbre):
 def humming(levels_db, **changes):
     """A levelled network of several timbres that hums: its sound is just the loudness of the tables."""
     tables = Instrument.neutral(3)
-    for name in ("envelope_db", "onset_phases", *PER_KEY):
+    for name in ("envelope_db", "onset_phases", "modes_hz", *PER_KEY):
         setattr(tables, name, np.stack([getattr(tables, name)] * len(levels_db)))
     tables.envelope_db = (0.0 * tables.envelope_db + np.reshape(levels_db, (-1, 1, 1, 1))).astype(np.float32)
     for name, table in changes.items():

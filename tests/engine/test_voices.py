@@ -31,6 +31,7 @@ def instrument(partials=3, weighted=False):
         tables.partial_ages_s = np.array([0.0, 0.003, 0.011, 0.02], np.float32)
         tables.partial_db = generator.uniform(-30.0, 0.0, (2, 3, 4, partials)).astype(np.float32)
         tables.partial_db[:, :, 1:3, 1] = -120.0  # its second partial dies and comes back
+        tables.modes_hz[:, 2] = 612.5  # a mode, which no bend moves, in the third one's place
     return tables
 
 
@@ -441,3 +442,25 @@ def test_an_offset_that_de_emphasis_magnifies_is_not_heard():
     sound = engine.render(16_000)
     assert np.abs(sound).max() > 0.05
     assert np.abs(sound[8000:]).max() < 1e-4
+
+
+def test_a_note_draws_from_the_stream_that_it_names_or_from_that_of_its_place():
+    weights = quiet_network()
+    by_place, by_name = Engine(weights, seed=4), Engine(weights, seed=4)
+    by_place.submit([NoteOn(60, 90), NoteOn(60, 90, channel=1), NoteOn(60, 90, channel=2)])
+    by_name.submit([NoteOn(60, 90, stream=2), NoteOn(60, 90, channel=1), NoteOn(60, 90, channel=2, stream=0)])
+    first, second, third, *_ = by_place.render_voices(500)
+    assert not np.array_equal(first, second)
+    for expected, row in zip((third, second, first), by_name.render_voices(500), strict=False):
+        assert np.array_equal(row, expected)
+
+
+def test_a_voice_by_itself_is_bent_at_full_scale_as_one_alone_is():
+    weights = sustained(level=0.9)
+    alone, apart = Engine(weights, precision="float32"), Engine(weights, precision="float32")
+    alone.note_on(60, 100)
+    apart.submit([NoteOn(60, 100, stream=0), NoteOn(64, 100, stream=0)])
+    expected = alone.render(500)
+    assert KNEE < np.abs(expected).max() < 1.0
+    for row in apart.render_voices(500)[:2]:
+        assert np.array_equal(row, expected)
