@@ -9,6 +9,7 @@ import msgspec
 
 from ..audio import rtkit
 from ..audio.devices import choose_device, list_devices
+from ..engine import cuda
 from ..engine.bench import cores
 from ..engine.engine import Engine, choose_instruction_set, choose_precision
 from ..errors import RtwaveError
@@ -38,7 +39,7 @@ def doctor(json: options.JsonOption = False) -> None:
       rtwave doctor
     """
     findings = []
-    for look in (_audio, _midi, _priority, _memory_lock, _cores, _presets):
+    for look in (_audio, _midi, _priority, _memory_lock, _cores, _gpu, _presets):
         for finding in look():
             findings.append(finding)
             if not json:
@@ -113,6 +114,10 @@ def _cores() -> list[Finding]:
     busy = "" if good else ": other programs keep them busy, close some"
     instructions = f"plays with {choose_instruction_set()} instructions"
     return [Finding("processor", good, f"{cores()} cores, {instructions}; load is {load:.1f}{busy}")]
+
+
+def _gpu() -> list[Finding]:
+    return [Finding("GPU", *cuda.describe())]
 
 
 def _presets() -> list[Finding]:

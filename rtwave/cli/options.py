@@ -33,9 +33,20 @@ LatencyOption = Annotated[
     str, typer.Option(help="Delay from key to sound in ms, or auto: the least that plays without gaps.", metavar="MS")
 ]
 TailOption = Annotated[float, typer.Option(help="Seconds that the last notes may ring out.", metavar="S")]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="What steps the network: cpu, cuda (a GPU), or to compare with: cuda-graph, torch.",
+        metavar="NAME",
+    ),
+]
 PrecisionOption = Annotated[
     str | None,
-    typer.Option(help="float32, bfloat16, int8, or auto: the fastest that loses at most 0.01 bits.  [default: auto]"),
+    typer.Option(
+        help="float32, bfloat16, int8 (cpu), float16 (GPU), or auto: the fastest that loses at most 0.01 bits."
+        "  [default: auto]"
+    ),
 ]
 InstructionSetOption = Annotated[
     str, typer.Option(help="auto, or one that this machine has; portable runs everywhere.", metavar="NAME")
@@ -56,3 +67,23 @@ def latency(text: str) -> float | None:
 def channel_index(channel: int | None) -> int | None:
     """A channel as people count (1 to 16) as MIDI counts it (0 to 15)."""
     return None if channel is None else channel - 1
+
+
+def keys(text: str, every: int = 1) -> list[int]:
+    """Keys named one by one, or as ranges of which every so manieth is taken."""
+    found: list[int] = []
+    for part in text.split(","):
+        low, dash, high = part.strip().partition("-")
+        ends = numbers("--keys", f"{low},{high}" if dash else low, 0)
+        found += range(ends[0], ends[-1] + 1, every) if dash else ends
+    if not found:
+        raise RtwaveError(f"--keys is {text!r}, expected keys of 0 to 127 such as 36-84 or 36,38,42")
+    return found
+
+
+def numbers(option: str, text: str, lowest: int) -> list[int]:
+    """Numbers of `lowest` to 127 that commas separate."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() and lowest <= int(word) <= 127 for word in words):
+        raise RtwaveError(f"{option} is {text!r}, expected numbers of {lowest} to 127 such as 36,38,42")
+    return [int(word) for word in words]

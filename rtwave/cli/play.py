@@ -36,6 +36,7 @@ def play(
     learn: Annotated[bool, typer.Option("--learn", help="First teach which controller moves what.")] = False,
     voices: options.VoicesOption = None,
     threads: options.ThreadsOption = 1,
+    engine: options.EngineOption = "cpu",
     temperature: options.TemperatureOption = None,
     gain_db: options.GainOption = None,
     seed: options.SeedOption = None,
@@ -98,7 +99,7 @@ def play(
         asked = score.settings
     if midi_clock or not (score or demo):
         asked = _with_own_controls(asked)
-    performance = Performance(asked, threads)
+    performance = Performance(asked, threads, engine)
     if demo:
         score = read_score(_demo(performance.preset))
     if record_midi:

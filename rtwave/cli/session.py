@@ -163,7 +163,9 @@ class Session:
                 self._status.note(f"{ports.problem or 'no MIDI port'}: listening to the computer's keys")
             self._status.note(HELP)
         elif not ports.names:
-            words = f"{ports.problem or 'no MIDI port'}, and no terminal to type in: try --demo or --virtual"
+            words = (
+                f"{ports.problem or 'no MIDI port'}, and no terminal to type in: try --demo, --midi-file or --virtual"
+            )
             if self._last_s == math.inf:
                 raise RtwaveError(words)
             self._status.note(words)
@@ -213,7 +215,7 @@ class Session:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._status.note(self._told.get_nowait())
-        for words in self._stream.notice():
+        for words in self._rack.take_problems() + self._stream.notice():
             self._status.note(words)
 
     def _stop(self, number: int, frame: object) -> None:

@@ -21,12 +21,13 @@ class Performance:
     """A preset, a rack that plays it from frame 0, and a performer.
 
     `settings` as in a take, None fields standing for the preset's own values, seed 0 and a Style's defaults; the
-    attribute `settings` says what they came to. `threads` as in Engine: no setting, for it changes no sample.
+    attribute `settings` says what they came to. `threads` and `device` as in Engine, for every preset that is loaded:
+    no settings, for they belong to the machine.
     """
 
-    def __init__(self, settings: Settings, threads: int = 1) -> None:
-        self._asked, self._threads = settings, threads
-        program = load_program(settings, threads)
+    def __init__(self, settings: Settings, threads: int = 1, device: str = "cpu") -> None:
+        self._asked, self._threads, self._device = settings, threads, device
+        program = load_program(settings, threads, device)
         self.preset: Preset = program.preset
         self.rack = Rack(program.engine, settings.sample_rate)
         self.performer = Performer(self.preset.playing, self.preset.controls, style_of(settings))
@@ -50,7 +51,8 @@ class Performance:
         """Make another preset ready to be switched to: played as this one is, or with a take's Settings."""
         if isinstance(preset, Path):
             preset = msgspec.structs.replace(self._asked, preset=str(preset))
-        return load_program(msgspec.structs.replace(preset, sample_rate=self.rack.sample_rate), self._threads)
+        asked = msgspec.structs.replace(preset, sample_rate=self.rack.sample_rate)
+        return load_program(asked, self._threads, self._device)
 
     def switch(self, program: Program, at_s: float, tag: int = 0) -> None:
         """Play a program from second `at_s` on; the controls stay where they are. Raises RtwaveError, having changed

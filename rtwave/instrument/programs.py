@@ -23,10 +23,10 @@ class Program(NamedTuple):
     settings: Settings
 
 
-def load_program(settings: Settings, threads: int = 1) -> Program:
+def load_program(settings: Settings, threads: int = 1, device: str = "cpu") -> Program:
     """Read a preset and build its engine; what is None in `settings` is the preset's own. Raises RtwaveError.
 
-    An instruction set that this machine has not is replaced by its best one.
+    An instruction set that this machine has not is replaced by its best one. `threads` and `device` as in Engine.
     """
     preset = load_preset(DEFAULT_PRESET if settings.preset is None else settings.preset)
     preset = preset.with_playing(temperature=settings.temperature, gain_db=settings.gain_db)
@@ -37,6 +37,7 @@ def load_program(settings: Settings, threads: int = 1) -> Program:
         instruction_set=_instruction_set(settings.instruction_set),
         precision=settings.precision or "auto",
         threads=threads,
+        device=device,
     )
     settled = msgspec.structs.replace(
         settings,

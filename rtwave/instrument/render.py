@@ -35,6 +35,7 @@ def render_midi(
     *,
     tail_s: float = DEFAULT_TAIL_S,
     threads: int = 1,
+    device: str = "cpu",
     progress: Callable[[float], None] | None = None,
     **settings: object,
 ) -> np.ndarray:
@@ -42,14 +43,14 @@ def render_midi(
 
     `settings` are fields of Settings: seed, temperature, channel … What is None comes from the file if it is a take of
     rtwave's, else from the preset. A take's changes of preset are played too, unless `preset` is given. `tail_s`
-    seconds to ring out at most; `threads` as in Engine. `progress` is called with the seconds done. Raises RtwaveError
-    with one line.
+    seconds to ring out at most; `threads` and `device` as in Engine. `progress` is called with the seconds done. Raises
+    RtwaveError with one line.
     """
     asked = Settings(preset=None if preset is None else str(preset), **settings)
     score = read_score(path).played_as(asked)
     if out is not None:
         check_audio_path(out)
-    performance = Performance(score.settings, threads)
+    performance = Performance(score.settings, threads, device)
     rack = performance.rack
     blocks = []
     for block in render_score(performance, score, tail_s):

@@ -88,6 +88,7 @@ def test_unknown_key_in_a_preset(perform, bell):
         (["--temperature", "-1"], "temperature is -1, expected 0 to 2"),
         (["--voices", "0"], "voices is 0, expected .* 1 to 256"),
         (["--threads", "0"], "threads is 0, expected .* 1 to 64"),
+        (["--engine", "abacus"], "engine is 'abacus', expected one of cpu, cuda, cuda-graph, torch"),
         (["--gain-db", "90"], "gain_db is 90, expected -60 to 12"),
         (["--channel", "0"], "channel is 0, expected 1 to 16"),
         (["--channel", "17"], "channel is 17, expected 1 to 16"),

@@ -9,6 +9,7 @@ from rtwave import presets
 from rtwave.cli.doctor import measure_voices
 from rtwave.instrument.midi import Port
 from rtwave.presets import load_preset, write_preset
+from rtwave.wavenet.instrument import BY_TIMBRE
 
 from ..jack import Client, server
 from ..small_preset import small_weights, write_small_preset
@@ -43,7 +44,7 @@ def test_presets_tell_their_program_and_what_their_controllers_move(rtwave, at_h
 def test_presets_tell_between_how_many_timbres_a_control_moves(rtwave, at_home):
     weights = small_weights()
     tables = weights.instrument
-    for name in ("envelope_db", "cents", "stiffness", "release_s", "onset_phases", "temperature", "onset_temperature"):
+    for name in BY_TIMBRE:
         setattr(tables, name, np.stack([getattr(tables, name)] * 3))
     write_small_preset(at_home, weights, program=90)
     assert "  program 90, timbre moves between 3\n" in rtwave("presets")[1]

@@ -63,6 +63,23 @@ def test_midi_file_and_its_take_and_render_are_one(rtwave, bell, song, tmp_path)
     same(played, render_midi(song, bell, seed=7, voices=3, transpose=-3))
 
 
+def test_a_device_that_fails_is_told_in_one_line_and_time_goes_on(rtwave, bell, song, tmp_path, monkeypatch):
+    plain = pytest.importorskip("rtwave.engine.plain", exc_type=ImportError)
+
+    def fail(self, chunk):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(plain.PlainDevice, "render", fail)
+    options = ["--device", "null", "--latency-ms", 50, "--engine", "torch", "--record", tmp_path / "take.wav"]
+    code, _, err = rtwave("play", "--preset", bell, "--midi-file", song, *options, "--seconds", 0.5)
+    assert code == 0
+    [told] = [line for line in err.splitlines() if "out of memory" in line]
+    assert told.startswith("engine torch failed (RuntimeError: out of memory), all is silent from here on; ")
+    played = read(tmp_path / "take.wav")
+    assert len(played) > 8000
+    assert not played.any()
+
+
 @pytest.mark.parametrize(
     ("suffix", "record_format", "subtype", "steps"),
     [
@@ -120,7 +137,7 @@ def test_recording_that_cannot_be_written_is_one_line_and_the_music_goes_on(rtwa
 def test_with_nothing_to_listen_to_it_does_not_wait_for_ever(rtwave, bell):
     code, _, err = rtwave("play", "--preset", bell, "--device", "null")
     assert code == 1
-    assert "try --demo or --virtual" in err
+    assert "try --demo, --midi-file or --virtual" in err
 
 
 def test_a_slip_of_the_pen_leaves_earlier_takes_alone(rtwave, bell, tmp_path):
@@ -140,7 +157,7 @@ def test_a_slip_of_the_pen_leaves_earlier_takes_alone(rtwave, bell, tmp_path):
 def test_without_midi_port_or_terminal_it_says_so(rtwave, bell):
     code, _, err = rtwave("play", "--preset", bell, "--device", "null", "--seconds", 0.1)
     assert code == 0
-    assert "try --demo or --virtual" in err or "listening to" in err
+    assert "try --demo, --midi-file or --virtual" in err or "listening to" in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

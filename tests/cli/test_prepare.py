@@ -1,5 +1,6 @@
 """Every source by the command an experimenter types, and what is said of bad ones."""
 
+import re
 import shutil
 
 import mido
@@ -70,12 +71,23 @@ def test_every_source_becomes_a_corpus_with_a_page_that_shows_it(folder, tmp_pat
     assert code == 0, said.err
     index = Corpus(tmp_path / "corpus").index
     assert (index.kind, len(index.entries)) == (kind, count)
-    assert f"{count} recordings" in said.out
+    assert f"{count} {'pieces' if kind == 'texture' else 'recordings'}" in said.out
     assert (tmp_path / "corpus" / "report.html").is_file()
     assert (tmp_path / "corpus" / "notes.csv").is_file() == (source == "unlabelled")
     if kind == "notes":
         assert all(abs(entry.cents) < 2.0 for entry in index.entries)
         assert index.warnings == [] or source == "song"
+
+
+def test_what_was_prepared_is_told_by_the_names_of_keys_and_of_a_texture_by_its_pieces(folder, tmp_path, capsys):
+    assert run(["prepare", str(folder / "notes"), "--out", str(tmp_path / "notes")]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"^ +C4: +\d+ recordings?, +[-+]\d", told, re.MULTILINE), told
+    rain = str(folder / "rain.wav")
+    assert run(["prepare", rain, rain, "--kind", "texture", "--out", str(tmp_path / "rain")]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"^ rain: \d pieces$", told, re.MULTILINE), told
+    assert "C4" not in told
 
 
 def test_labels_that_a_person_may_have_corrected_are_never_written_over(folder, tmp_path, monkeypatch, capsys):
@@ -86,8 +98,10 @@ def test_labels_that_a_person_may_have_corrected_are_never_written_over(folder, 
     corrected = "".join(labels.read_text().splitlines(keepends=True)[:-1])
     labels.write_text(corrected)
     capsys.readouterr()
-    assert run(words) == 1
-    assert "notes.csv: is there, perhaps corrected; add --labels" in capsys.readouterr().err
+    (tmp_path / "others.csv").write_text(corrected)
+    for others in ([], ["--labels", str(tmp_path / "others.csv")]):
+        assert run([*words, *others]) == 1
+        assert "notes.csv: is there, perhaps corrected; say --labels" in capsys.readouterr().err
     assert run([*words, "--labels", str(labels)]) == 0
     assert labels.read_text() == corrected
     assert len(Corpus(tmp_path).index.entries) == 7
@@ -98,7 +112,7 @@ def test_labels_that_a_person_may_have_corrected_are_never_written_over(folder, 
     [
         ([], "nothing to prepare; name a folder of recordings"),
         (["nowhere"], "nowhere: no such folder"),
-        (["notes/C4.wav"], "a single recording; name a folder"),
+        (["notes/C4.wav"], "a recording, expected a folder of labelled ones; name that"),
         (["notes", "--soundfont", "test.sf2"], "notes: beside --soundfont, expected one or the other"),
         (["bell.sfz", "--keys", "c4"], "--keys is 'c4', expected numbers of 0 to 127"),
         (["test.sf2", "--keys", "90-30"], "--keys is '90-30', expected keys of 0 to 127"),

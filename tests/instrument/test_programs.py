@@ -55,6 +55,13 @@ def test_the_preset_that_plays_is_a_program_wherever_it_lies(room, tmp_path_fact
     assert Desk(away).programs.folders()[7] == away
 
 
+def test_programs_are_played_by_the_engine_that_plays_now(room):
+    pytest.importorskip("torch")
+    performance = Performance(Settings(preset=str(room / "bell"), voices=3), device="torch")
+    assert performance.engine.device == "torch"
+    assert performance.load(room / "drum").engine.device == "torch"
+
+
 def test_program_is_loaded_with_what_was_asked_for(room):
     desk = Desk(room / "bell")
     desk.choose(300)

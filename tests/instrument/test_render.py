@@ -74,6 +74,14 @@ def test_number_of_threads_changes_no_sample_and_is_in_no_take(song, bell, tmp_p
     assert (tmp_path / "1.mid").read_bytes() == (tmp_path / "2.mid").read_bytes()
 
 
+def test_a_device_renders_the_same_music(song, bell):
+    pytest.importorskip("torch")
+    expected, found = render_midi(song, bell, temperature=0.0), render_midi(song, bell, temperature=0.0, device="torch")
+    frames = min(len(expected), len(found))
+    assert np.abs(expected).max() > 0.01
+    np.testing.assert_allclose(found[:frames], expected[:frames], atol=1e-3)
+
+
 def test_channel_that_is_silent_renders_silence(song, bell):
     assert not render_midi(song, bell, channel=5).any()
 
