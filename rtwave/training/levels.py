@@ -16,9 +16,9 @@ from ..wavenet.weights import Weights
 from .corpus import Corpus, Entry
 from .envelopes import ENVELOPE_AGES_S, held_s, levels_at_ages
 from .judge.player import Player, in_parallel, recorded
+from .judged import all_entries, judged_recordings, with_neighbours
 from .loudness import measure_loudness
 from .tables import entries_by_timbre
-from .temperature import MOST_KEYS, to_judge
 
 ROUNDS = 2
 LONGEST_S = 5.0
@@ -44,8 +44,8 @@ def calibrate_levels(
     if corpus.index.kind != "notes" or weights.config.leveling != "loudness":
         return tables
     groups = entries_by_timbre(corpus)
-    judged = [to_judge(group, corpus.index.sample_rate, MOST_KEYS // len(groups)) for group in groups]
-    entries = [entry for keys in judged for same in keys.values() for entry in same]
+    judged = judged_recordings(corpus, groups)
+    entries = all_entries(judged)
     corrections_db = np.zeros((len(groups), len(tables.envelope_keys), len(ENVELOPE_AGES_S)))
     for number in range(ROUNDS):
         player = Player(replace(weights, instrument=tables), precision=precision, temperature=temperature)
@@ -78,9 +78,7 @@ def _error_db(player: Player, corpus: Corpus, entry: Entry) -> np.ndarray:
 def _by_key(keys: dict[float, list[Entry]], errors: dict[Entry, np.ndarray], at: np.ndarray) -> np.ndarray:
     """Errors (N, G) at the keys `at`: of each recorded key its recordings' mean, with a share of its neighbours'."""
     own = np.array([_filled(np.array([errors[entry] for entry in same])) for same in keys.values()])
-    before, _, after = (np.pad(own, ((1, 1), (0, 0)), mode="edge")[shift : shift + len(own)] for shift in range(3))
-    together = (1.0 - 2.0 * NEIGHBOUR) * own + NEIGHBOUR * (before + after)
-    return np.array([np.interp(at, list(keys), column) for column in together.T]).T
+    return np.array([np.interp(at, list(keys), column) for column in with_neighbours(own, NEIGHBOUR).T]).T
 
 
 def _filled(errors: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """What rings in a struck instrument beside its partials: the strongest lines between them, the same at every velocity.
 
-A piano's highest notes are half knock: its frame, its soundboard and its undamped strings ring with them, hardly less
-alike from stroke to stroke than the tone itself. Networks take it for noise unless they are told of its phases. Where
-a key has fewer partials than the excitation has places for, the last of these are given to its modes: frequencies of
-their own, that stay where they are when the key is bent.
+Much of a piano's highest notes is knock: its frame, its soundboard and its undamped strings ring with them, hardly
+less alike from stroke to stroke than the tone itself. Networks take it for noise unless they are told of its phases.
+Where a key has fewer partials than the excitation has places for, the last of these are given to its modes: frequencies
+of their own, that stay where they are when the key is bent.
 """
 
 from collections.abc import Sequence
@@ -39,19 +39,8 @@ def find_modes(sounds: Sequence[np.ndarray], sample_rate: int, f0: float, stiffn
     own = partial_frequencies(f0, stiffness, places)
     own = own[own <= NYQUIST_SHARE * sample_rate]
     most = min(MOST_MODES, places - int(np.ceil(ROOM * len(own))))
-    length = int(FIRST_S * sample_rate)
-    size = 4 * 2 ** int(np.ceil(np.log2(length)))
-    falling = np.hanning(2 * length)[length:]
-    powers = [
-        np.abs(np.fft.rfft(np.pad(sound[:length], (0, max(0, length - len(sound)))) * falling, size)) ** 2
-        for sound in sounds
-    ]
-    bins = np.arange(size // 2 + 1) / size
-    power = (
-        np.mean([each / (each.sum() + 1e-20) for each in powers], axis=0) * np.abs(emphasis(bins, COMMON_EMPHASIS)) ** 2
-    )
+    heard_hz, power = _spectrum(sounds, sample_rate)
     faintest = power.max() * 10.0 ** (FAINTEST_DB / 10.0)
-    heard_hz = bins * sample_rate
     power[(heard_hz < LOWEST_HZ) | (heard_hz > NYQUIST_SHARE * sample_rate)] = 0.0
     for frequency in own:
         power[np.abs(heard_hz - frequency) < min(FROM_PARTIALS_HZ, FROM_PARTIALS * f0)] = 0.0
@@ -60,6 +49,18 @@ def find_modes(sounds: Sequence[np.ndarray], sample_rate: int, f0: float, stiffn
         found.append(float(heard_hz[power.argmax()]))
         power[np.abs(heard_hz - found[-1]) < APART_HZ] = 0.0
     return np.array(found[::-1])
+
+
+def _spectrum(sounds: Sequence[np.ndarray], sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hz, and the sounds' mean power there after pre-emphasis, each as loud as the others, (bins,) float64 both."""
+    length = int(FIRST_S * sample_rate)
+    size = 4 * 2 ** int(np.ceil(np.log2(length)))
+    falling = np.hanning(2 * length)[length:]
+    heard = [np.pad(sound[:length], (0, max(0, length - len(sound)))) for sound in sounds]
+    powers = [np.abs(np.fft.rfft(each * falling, size)) ** 2 for each in heard]
+    turns = np.arange(size // 2 + 1) / size
+    power = np.mean([each / (each.sum() + 1e-20) for each in powers], axis=0)
+    return turns * sample_rate, power * np.abs(emphasis(turns, COMMON_EMPHASIS)) ** 2
 
 
 def mode_places(modes_hz: Sequence[float], places: int, all_places: int) -> np.ndarray:

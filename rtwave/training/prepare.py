@@ -199,12 +199,10 @@ def _by_key(cuts: list[Cut], held_out: set[int]) -> list[tuple[list[Cut], list[C
     groups: dict[tuple[float, float], list[int]] = {}
     for number, known in enumerate(cuts):
         groups.setdefault((known.recording.timbre, known.recording.note), []).append(number)
+    learned = [[number for number in same if number not in held_out] or same for same in groups.values()]
     return [
-        (
-            [cuts[number] for number in same],
-            [cuts[number] for number in same if number not in held_out or held_out >= set(same)],
-        )
-        for same in groups.values()
+        ([cuts[number] for number in same], [cuts[number] for number in some])
+        for same, some in zip(groups.values(), learned, strict=True)
     ]
 
 

@@ -20,11 +20,8 @@ from ..wavenet.weights import Weights
 from .corpus import Corpus, Entry
 from .judge.player import Player, in_parallel, recorded
 from .judge.stft_distance import both_distances
+from .judged import all_entries, judged_recordings, with_neighbours
 from .tables import entries_by_timbre
-
-VELOCITIES = (40.0, 80.0)
-MOST_KEYS, LEAST_KEYS = 48, 8
-"""That are rendered in all timbres together, and in each where there are many of those."""
 
 NEIGHBOUR = 0.25
 """What each neighbouring key counts in what a key is played at; its own recordings count the rest."""
@@ -41,7 +38,6 @@ class _Step(NamedTuple):
 STEADY = _Step("temperature", (0.0, 0.05, 0.1, 0.2, 0.3, 0.6, 1.0), 1.0)
 ATTACK = _Step("onset_temperature", (0.0, -0.15, -0.3, 0.3, 0.6, 1.0), 0.15)
 """Where several do equally well, the first is taken."""
-SHORTEST_S = 0.1
 NEAREST = 1e-3
 """Nearer, no distance counts."""
 
@@ -68,9 +64,8 @@ def calibrate_temperatures(
     if len(groups) != tables.timbres:
         came = f"{len(groups)} timbres, but the network has {tables.timbres}"
         raise RtwaveError(f"{corpus.folder}: has {came}; name the corpus that it learned from with --corpus")
-    most_keys = max(MOST_KEYS // len(groups), LEAST_KEYS)
-    judged = [to_judge(group, corpus.index.sample_rate, most_keys) for group in groups]
-    entries = [entry for keys in judged for same in keys.values() for entry in same]
+    judged = judged_recordings(corpus, groups)
+    entries = all_entries(judged)
     done, total = 0, len(entries) * (len(STEADY.candidates) + len(ATTACK.candidates))
     for step, asked in ((STEADY, temperature), (ATTACK, 0.0)):
         players = []
@@ -88,20 +83,6 @@ def calibrate_temperatures(
     return tables
 
 
-def to_judge(entries: Sequence[Entry], sample_rate: int, most_keys: int) -> dict[float, list[Entry]]:
-    """Of keys, so many at most, the recordings nearest to VELOCITIES of those that training heard."""
-    learned = [entry for entry in entries if not entry.held_out and entry.samples >= SHORTEST_S * sample_rate]
-    keys = sorted({entry.note for entry in learned})
-    if len(keys) > most_keys:
-        keys = [keys[index] for index in np.linspace(0, len(keys) - 1, most_keys).round().astype(int)]
-    chosen = {}
-    for key in keys:
-        same = [entry for entry in learned if entry.note == key]
-        levels = np.array([entry.velocity for entry in same])
-        chosen[key] = [same[index] for index in sorted({int(np.abs(levels - each).argmin()) for each in VELOCITIES})]
-    return chosen
-
-
 def _judge_by(players: Sequence[Player], corpus: Corpus, seconds: float) -> Callable[[Entry], np.ndarray]:
     """What tells of a recording how far from its first seconds each player is: log of both distances' product."""
 
@@ -116,6 +97,5 @@ def _judge_by(players: Sequence[Player], corpus: Corpus, seconds: float) -> Call
 def _by_key(keys: dict[float, list[Entry]], costs: dict[Entry, np.ndarray], candidates: Sequence[float]) -> np.ndarray:
     """Of all keys the best candidate (128,): between those judged it is interpolated. Neighbours have a say."""
     own = np.array([np.mean([costs[entry] for entry in same], axis=0) for same in keys.values()])
-    before, _, after = (np.pad(own, ((1, 1), (0, 0)), mode="edge")[shift : shift + len(own)] for shift in range(3))
-    together = (1.0 - 2.0 * NEIGHBOUR) * own + NEIGHBOUR * (before + after)
-    return np.interp(np.arange(KEYS), list(keys), np.array(candidates)[together.argmin(axis=1)])
+    best = with_neighbours(own, NEIGHBOUR).argmin(axis=1)
+    return np.interp(np.arange(KEYS), list(keys), np.array(candidates)[best])
