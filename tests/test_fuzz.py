@@ -1,8 +1,11 @@
 """Whatever comes in, nothing breaks: random bytes through the whole instrument, damaged MIDI files by the thousand."""
 
 import ctypes
+import functools
 import gc
+import multiprocessing
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import mido
@@ -49,6 +52,21 @@ def resident_bytes():
         trim(0)
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon"))
+
+
+def alone(test):
+    """Run a test in a process of its own: in one full of other tests' threads and maps, memory grows by itself."""
+
+    @functools.wraps(test)
+    def run(**fixtures):
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            process.submit(call, test.__name__, fixtures).result()
+
+    return run
+
+
+def call(name, fixtures):
+    globals()[name].__wrapped__(**fixtures)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +121,7 @@ def random_bytes(random, shape):
 
 
 @pytest.mark.parametrize("shape", ["any byte", "mostly notes and controllers"])
+@alone
 def test_a_million_random_bytes_neither_break_nor_hang_a_note_nor_fill_memory(small, shape):
     random, instrument, peak, sounded, before = np.random.default_rng(6), Instrument(small), 0.0, 0, 0
     for piece in range(RANDOM_BYTES // PIECE):
@@ -118,6 +137,7 @@ def test_a_million_random_bytes_neither_break_nor_hang_a_note_nor_fill_memory(sm
     assert instrument.is_silent_at_last()
 
 
+@alone
 def test_changes_of_preset_amid_random_bytes_neither_hang_a_note_nor_fill_memory(small, other):
     random, instrument, before = np.random.default_rng(8), Instrument(small, [small, other]), 0
     for change in range(CHANGES):
@@ -178,6 +198,7 @@ def read(path):
         return str(error)
 
 
+@alone
 def test_ten_thousand_damaged_midi_files_are_read_or_refused_in_one_line(small, other, tmp_path):
     random, path = np.random.default_rng(7), tmp_path / "damaged.mid"
     wholes, scores, refused, before = list(songs(tmp_path, small, other)), 0, 0, 0
