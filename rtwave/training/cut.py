@@ -1,6 +1,6 @@
 """One recording, as it goes into a corpus: from its onset on, at the model's rate, with its pitch and level read."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +14,7 @@ from .modes import merged, mode_places
 from .partials import fit_pitch, track_partials
 from .recordings import SILENT_PEAK
 from .sources import Recording
+from .strokes import ROOM_S
 
 TEXTURE_WINDOW_S = 1.0
 """Of a texture's level, only the slow part is divided out."""
@@ -47,6 +48,10 @@ class Settings:
     def pitched(self) -> bool:
         return self.kind == "notes"
 
+    def early(self, sample_rate: int) -> int:
+        """Samples before its onset with which a recording is kept until those of its key are aligned."""
+        return round(ROOM_S * sample_rate) if self.pitched else 0
+
     @property
     def phase_stride(self) -> int:
         """Samples between two frames of phases."""
@@ -55,21 +60,30 @@ class Settings:
 
 @dataclass
 class Cut:
-    """What is known of a recording, whose `samples` lie at `audio_start` of a shard.
+    """What is known of a recording, whose `samples` lie at `place`: a shard, and a sample in it.
 
-    `fits` are (cents, stiffness) of a stiff string and of a harmonic tone; `level` its dB every phase stride.
+    `fits` are the cents of a stiff string and of a harmonic tone; `level` its dB every phase stride.
     """
 
     recording: Recording
     samples: int
     peak: float
     level: np.ndarray
-    fits: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
+    fits: tuple[float, float] = (0.0, 0.0)
     cents: float = 0.0
     stiffness: float = 0.0
     modes_hz: tuple[float, ...] = ()
-    place: tuple[int, int] = field(default=(0, 0))
-    """Shard, and sample in it."""
+    place: tuple[int, int] = (0, 0)
+
+    @property
+    def f0(self) -> float:
+        """Hz of its first partial."""
+        return float(note_frequency(self.recording.note, self.cents))
+
+    def begin(self, later: int) -> None:
+        """Leave out so many samples of its beginning."""
+        shard, start = self.place
+        self.place, self.samples = (shard, start + later), self.samples - later
 
 
 def find_onset(samples: np.ndarray, sample_rate: int) -> int:
@@ -111,9 +125,8 @@ def cut(recording: Recording, settings: Settings) -> tuple[np.ndarray, Cut]:
     level = measure_loudness(samples, rate, settings.phase_stride, f0)
     known = Cut(recording, len(samples), float(np.abs(samples).max()), level)
     if settings.pitched:
-        harmonic = fit_pitch(samples, rate, recording.note, settings.partials, stiff=False)
-        stiff = settings.stiff is not False
-        known.fits = (fit_pitch(samples, rate, recording.note, settings.partials, stiff), harmonic)
+        fits = (fit_pitch(samples, rate, recording.note, settings.partials, stiff) for stiff in (True, False))
+        known.fits = tuple(cents for cents, _ in fits)
     return samples, known
 
 
@@ -124,35 +137,40 @@ def read_levels(samples: np.ndarray, cut: Cut, settings: Settings) -> tuple[np.n
         window_s = TEXTURE_WINDOW_S if settings.kind == "texture" else LOUDNESS_WINDOW_S
         loudness = measure_loudness(samples, rate, settings.control_period, np.inf, window_s)
         return loudness, *track_partials(samples, rate, np.zeros(0), settings.phase_stride)
-    f0 = float(note_frequency(cut.recording.note, cut.cents))
     modes_hz = mode_places(cut.modes_hz, settings.partials, settings.partials)
-    frequencies = merged(f0, cut.stiffness, modes_hz, rate)
-    loudness = measure_loudness(samples, rate, settings.control_period, f0)
+    frequencies = merged(cut.f0, cut.stiffness, modes_hz, rate)
+    loudness = measure_loudness(samples, rate, settings.control_period, cut.f0)
     return loudness, *track_partials(samples, rate, frequencies, settings.phase_stride)
 
 
 def _sound(recording: Recording, settings: Settings) -> np.ndarray:
-    """From the onset on, with a short fade-in; a texture as it is; a drum until it is over."""
+    """A tone from a little before its onset on; a texture as it is; a drum from its onset until it is over."""
     samples, rate = recording.load()
     texture, drum = settings.kind == "texture", settings.kind == "drums"
     shortest = SHORTEST_DRUM_S if drum else SHORTEST_S
     _require_length(samples, rate, shortest)
     if not texture:
-        samples = samples[find_onset(samples, round(rate)) :][: int(settings.seconds * rate)]
-        _require_length(samples, rate, shortest)
+        onset = find_onset(samples, round(rate))
+        _require_length(samples[onset:], rate, shortest)
+        early = settings.early(rate)
+        samples = np.pad(samples, (early, 0))[onset:][: early + int(settings.seconds * rate)]
     if _clipped_share(samples) > MOST_CLIPPED:
         raise RtwaveError("clipped (flat at full scale); record it again at a lower level")
     samples = soxr.resample(samples, rate, settings.sample_rate, quality="VHQ")
     if np.abs(samples).max() < SILENT_PEAK:
         raise RtwaveError("silent (peak below -80 dBFS)")
-    if not texture:
-        fade = int(FADE_IN_S * settings.sample_rate)
-        samples[:fade] *= np.linspace(0.0, 1.0, fade, dtype=np.float32)
     if drum:
+        fade_in(samples, settings.sample_rate)
         heard = np.flatnonzero(np.abs(samples) > np.abs(samples).max() * 10.0 ** (DRUM_END_DB / 20.0))
         samples = samples[: heard[-1] + 1]
         samples = np.pad(samples, (0, max(0, int(DRUM_S * settings.sample_rate) - len(samples))))
     return samples
+
+
+def fade_in(samples: np.ndarray, sample_rate: int) -> None:
+    """Let a sound (T,) begin from silence, in place."""
+    fade = int(FADE_IN_S * sample_rate)
+    samples[:fade] *= np.linspace(0.0, 1.0, fade, dtype=np.float32)
 
 
 def _in_tune(samples: np.ndarray, note: float, settings: Settings) -> np.ndarray:

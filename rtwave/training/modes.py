@@ -14,9 +14,6 @@ from ..wavenet.features import NYQUIST_SHARE, emphasis, note_frequency, partial_
 from .corpus import Entry
 
 MOST_MODES = 64
-RECORDINGS = 4
-"""That the modes of a key are looked for in."""
-
 FIRST_S = 0.5
 LOWEST_HZ, APART_HZ = 40.0, 25.0
 FROM_PARTIALS_HZ, FROM_PARTIALS = 60.0, 0.2

@@ -5,18 +5,23 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ..errors import RtwaveError
-from ..wavenet.features import note_frequency
 from .corpus import FORMAT, PEAK, CorpusIndex, Entry, Kind
-from .cut import SHORTEST_S, Cut, Settings, cut, read_levels
+from .cut import SHORTEST_S, Cut, Settings, cut, fade_in, read_levels
 from .holds import is_sustained, note_end
-from .modes import RECORDINGS, find_modes
+from .modes import find_modes
 from .recordings import find_recordings
 from .shards import CorpusWriter
 from .sources import Found, Recording, Skipped
+from .stiffness import stiffness_by_key
+from .strokes import lags
+
+RECORDINGS = 4
+"""Of a key, that its stiffness and its modes are read from."""
 
 DAMPER_S = 0.06
 """How a released note ends where no source says."""
@@ -94,9 +99,11 @@ def prepare(
         if sustained and settings.pitched:
             _end_with_the_note(cuts, settings)
         held_out = _held_out([known.recording for known in cuts], kind)
-        _agree_on_tuning(cuts, held_out, harmonic=sustained and not stiff)
-        if settings.pitched and not sustained:
-            _find_modes(writer, cuts, held_out, settings)
+        if settings.pitched:
+            _align(writer, cuts, settings, struck=not sustained)
+            _agree_on_tuning(writer, cuts, held_out, settings, harmonic=stiff is False or (sustained and not stiff))
+            if not sustained:
+                _find_modes(writer, cuts, held_out, settings)
         gain = PEAK / max(cut.peak for cut in cuts)
         entries = _write_levels(writer, cuts, held_out, settings, gain, lambda done: progress(count + done, 2 * count))
         index = CorpusIndex(
@@ -151,9 +158,8 @@ def _write_levels(
     report: Callable[[int], None],
 ) -> list[Entry]:
     """Loudness and partials of the sounds written before, and the entries of all."""
-    sounds = writer.sounds((*known.place, known.samples) for known in cuts)
     entries = []
-    pairs = zip(cuts, sounds, strict=True)
+    pairs = zip(cuts, _sounds(writer, cuts), strict=True)
     read = _in_threads(lambda pair: read_levels(pair[1] * np.float32(gain), pair[0], settings), pairs)
     for number, ((known, _), readings) in enumerate(read):
         report(number)
@@ -206,32 +212,60 @@ def _by_key(cuts: list[Cut], held_out: set[int]) -> list[tuple[list[Cut], list[C
     ]
 
 
-def _agree_on_tuning(cuts: list[Cut], held_out: set[int], harmonic: bool) -> None:
-    """Give every recording of a key in a timbre the median tuning and stiffness of those that are not held out."""
-    for same, learned in _by_key(cuts, held_out):
-        cents, stiffness = np.median([known.fits[int(harmonic)] for known in learned], axis=0)
+def _align(writer: CorpusWriter, cuts: list[Cut], settings: Settings, struck: bool) -> None:
+    """Let every recording begin at its onset and, where they are struck, those of a key at the same moment."""
+    rate = settings.sample_rate
+    early = settings.early(rate)
+    for same, _ in _by_key(cuts, set()):
+        rising = sorted(same, key=lambda known: known.recording.velocity)
+        later = lags(list(_sounds(writer, rising)), rate) if struck else [0] * len(rising)
+        for known, lag in zip(rising, later, strict=True):
+            known.begin(early + lag)
+    for sound in _sounds(writer, cuts, mode="r+"):
+        fade_in(sound, rate)
+
+
+def _agree_on_tuning(
+    writer: CorpusWriter, cuts: list[Cut], held_out: set[int], settings: Settings, harmonic: bool
+) -> None:
+    """Give every recording of a key in a timbre the tuning and stiffness of those that are not held out."""
+    timbres: dict[float, list[tuple[list[Cut], list[Cut]]]] = {}
+    for same, learned in sorted(_by_key(cuts, held_out), key=lambda group: group[0][0].recording.note):
+        cents = float(np.median([known.fits[int(harmonic)] for known in learned]))
         for known in same:
-            known.cents, known.stiffness = float(cents), float(stiffness)
+            known.cents = cents
+        timbres.setdefault(same[0].recording.timbre, []).append((same, learned))
+    for keys in () if harmonic else timbres.values():
+        heard = ((same[0].recording.note, same[0].f0, _some(writer, learned)) for same, learned in keys)
+        found = stiffness_by_key(heard, settings.sample_rate, settings.partials)
+        for known in (known for same, _ in keys for known in same):
+            known.stiffness = found[known.recording.note]
 
 
 def _find_modes(writer: CorpusWriter, cuts: list[Cut], held_out: set[int], settings: Settings) -> None:
-    """Give every recording of a key in a timbre the modes of those that are not held out, a few of all velocities."""
+    """Give every recording of a key in a timbre the modes of those that are not held out."""
     groups = _by_key(cuts, held_out)
-
-    def sounds_of(learned: list[Cut]) -> list[np.ndarray]:
-        rising = sorted(learned, key=lambda known: known.recording.velocity)
-        places = np.unique(np.linspace(0, len(rising) - 1, RECORDINGS).round().astype(int))
-        return list(writer.sounds((*rising[place].place, rising[place].samples) for place in places))
 
     def modes_of(item: tuple[Cut, list[np.ndarray]]) -> tuple[float, ...]:
         known, sounds = item
-        f0 = float(note_frequency(known.recording.note, known.cents))
-        return tuple(find_modes(sounds, settings.sample_rate, f0, known.stiffness, settings.partials).round(2).tolist())
+        modes_hz = find_modes(sounds, settings.sample_rate, known.f0, known.stiffness, settings.partials)
+        return tuple(modes_hz.round(2).tolist())
 
-    found = _in_threads(modes_of, ((same[0], sounds_of(learned)) for same, learned in groups))
+    found = _in_threads(modes_of, ((same[0], _some(writer, learned)) for same, learned in groups))
     for (same, _), (_, modes_hz) in zip(groups, found, strict=True):
         for known in same:
             known.modes_hz = modes_hz
+
+
+def _some(writer: CorpusWriter, learned: list[Cut]) -> list[np.ndarray]:
+    """The sounds of a few recordings, of all velocities."""
+    rising = sorted(learned, key=lambda known: known.recording.velocity)
+    places = np.unique(np.linspace(0, len(rising) - 1, RECORDINGS).round().astype(int))
+    return list(_sounds(writer, [rising[place] for place in places]))
+
+
+def _sounds(writer: CorpusWriter, cuts: Iterable[Cut], mode: Literal["r", "r+"] = "r") -> Iterator[np.ndarray]:
+    return writer.sounds(((*known.place, known.samples) for known in cuts), mode)
 
 
 def _in_threads(function: Callable, items: Iterable) -> Iterator[tuple]:

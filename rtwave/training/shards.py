@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 import numpy as np
@@ -109,11 +109,11 @@ class CorpusWriter:
             shard += 1
         return shard, self._append("audio", shard, samples)
 
-    def sounds(self, places: Iterable[tuple[int, int, int]]) -> Iterator[np.ndarray]:
-        """The sounds written, at (shard, start, samples); all `add_sound` come first."""
+    def sounds(self, places: Iterable[tuple[int, int, int]], mode: Literal["r", "r+"] = "r") -> Iterator[np.ndarray]:
+        """The sounds written, at (shard, start, samples), to be changed where they lie in "r+"; `add_sound` is over."""
         self._close("audio")
         for shard, start, samples in places:
-            yield np.load(shard_path(self._partial, shard, "audio"), mmap_mode="r")[start : start + samples]
+            yield np.load(shard_path(self._partial, shard, "audio"), mmap_mode=mode)[start : start + samples]
 
     def add_readings(self, shard: int, loudness: np.ndarray, phases: np.ndarray, levels: np.ndarray) -> tuple[int, int]:
         """Append what was read from the next sound, (periods,) and twice (frames, partials); where they begin."""
