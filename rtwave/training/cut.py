@@ -73,7 +73,6 @@ class Cut:
     cents: float = 0.0
     stiffness: float = 0.0
     modes_hz: tuple[float, ...] = ()
-    mode_phases: tuple[float, ...] = ()
     place: tuple[int, int] = (0, 0)
 
     @property
@@ -141,10 +140,7 @@ def read_levels(samples: np.ndarray, cut: Cut, settings: Settings) -> tuple[np.n
     modes_hz = mode_places(cut.modes_hz, settings.partials, settings.partials)
     frequencies = merged(cut.f0, cut.stiffness, modes_hz, rate)
     loudness = measure_loudness(samples, rate, settings.control_period, cut.f0)
-    deviations, levels_db = track_partials(samples, rate, frequencies, settings.phase_stride)
-    if cut.modes_hz:
-        deviations[:, -len(cut.modes_hz) :] = cut.mode_phases
-    return loudness, deviations, levels_db
+    return loudness, *track_partials(samples, rate, frequencies, settings.phase_stride)
 
 
 def _sound(recording: Recording, settings: Settings) -> np.ndarray:

@@ -12,7 +12,6 @@ import numpy as np
 
 from ..wavenet.features import NYQUIST_SHARE, emphasis, note_frequency, partial_frequencies
 from .corpus import Entry
-from .partials import track_partials
 
 MOST_MODES = 64
 FIRST_S = 0.5
@@ -47,21 +46,6 @@ def find_modes(sounds: Sequence[np.ndarray], sample_rate: int, f0: float, stiffn
         found.append(float(heard_hz[power.argmax()]))
         power[np.abs(heard_hz - found[-1]) < APART_HZ] = 0.0
     return np.array(found[::-1])
-
-
-def mode_phases(sounds: Sequence[np.ndarray], sample_rate: int, modes_hz: np.ndarray, stride: int) -> np.ndarray:
-    """Radians, float64 (modes,), by which each mode is ahead of 2π f t when a key's recordings (T,) begin.
-
-    They begin at the same moment, so the layers of a piano agree in it (their mean is 0.91 to 0.98 of each, where modes
-    make up much of the sound) and an instrument has one for all. Networks hear it from beginning to end, in what they
-    learn from as in what they play, and learn for themselves what becomes of a mode.
-    """
-    total = np.zeros(len(modes_hz), complex)
-    for sound in sounds:
-        deviations, levels_db = track_partials(sound[: int(FIRST_S * sample_rate)], sample_rate, modes_hz, stride)
-        waves = 10.0 ** (levels_db[0].astype(np.float64) / 20.0) * np.exp(1j * deviations[0])
-        total += waves / (np.abs(waves).max(initial=0.0) + 1e-20)
-    return np.angle(total)
 
 
 def _spectrum(sounds: Sequence[np.ndarray], sample_rate: int) -> tuple[np.ndarray, np.ndarray]:

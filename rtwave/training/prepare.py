@@ -13,7 +13,7 @@ from ..errors import RtwaveError
 from .corpus import FORMAT, PEAK, CorpusIndex, Entry, Kind
 from .cut import SHORTEST_S, Cut, Settings, cut, fade_in, read_levels
 from .holds import is_sustained, note_end
-from .modes import find_modes, mode_phases
+from .modes import find_modes
 from .recordings import find_recordings
 from .shards import CorpusWriter
 from .sources import Found, Recording, Skipped
@@ -244,17 +244,17 @@ def _agree_on_tuning(
 
 def _find_modes(writer: CorpusWriter, cuts: list[Cut], held_out: set[int], settings: Settings) -> None:
     """Give every recording of a key in a timbre the modes of those that are not held out."""
-    groups, rate = _by_key(cuts, held_out), settings.sample_rate
+    groups = _by_key(cuts, held_out)
 
-    def modes_of(item: tuple[Cut, list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    def modes_of(item: tuple[Cut, list[np.ndarray]]) -> tuple[float, ...]:
         known, sounds = item
-        modes_hz = find_modes(sounds, rate, known.f0, known.stiffness, settings.partials).round(2)
-        return modes_hz, mode_phases(sounds, rate, modes_hz, settings.phase_stride)
+        modes_hz = find_modes(sounds, settings.sample_rate, known.f0, known.stiffness, settings.partials)
+        return tuple(modes_hz.round(2).tolist())
 
     found = _in_threads(modes_of, ((same[0], _some(writer, learned)) for same, learned in groups))
-    for (same, _), (_, (modes_hz, phases)) in zip(groups, found, strict=True):
+    for (same, _), (_, modes_hz) in zip(groups, found, strict=True):
         for known in same:
-            known.modes_hz, known.mode_phases = tuple(modes_hz.tolist()), tuple(phases.tolist())
+            known.modes_hz = modes_hz
 
 
 def _some(writer: CorpusWriter, learned: list[Cut]) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ pytest.importorskip("soxr")
 
 from rtwave.training.corpus import Corpus
 from rtwave.training.dataset import Dataset
-from rtwave.training.modes import MOST_MODES, find_modes, frequencies, mode_phases, mode_places
+from rtwave.training.modes import MOST_MODES, find_modes, frequencies, mode_places
 from rtwave.training.prepare import prepare
 from rtwave.training.segments import Cut, Cutter
 from rtwave.training.tables import measure_tables
@@ -50,16 +50,6 @@ def test_a_key_with_a_partial_in_every_place_has_no_modes():
     assert not len(find_modes([np.zeros(RATE)], RATE, F0, 0.0, places=20))
 
 
-def test_the_phase_of_a_mode_is_what_recordings_of_all_levels_agree_on():
-    knocks_hz = np.array(KNOCKS_HZ)
-    sounds = [struck(F0, KNOCKS_HZ, level=level, seed=seed) for seed, level in enumerate((0.02, 0.9, 0.3))]
-    found = mode_phases(sounds, RATE, knocks_hz, 128)
-    expected = knocks_hz - 0.5 * np.pi  # sine waves, so many radians ahead of where they began
-    np.testing.assert_allclose(np.angle(np.exp(1j * (found - expected))), 0.0, atol=0.15)
-    assert not len(mode_phases(sounds, RATE, np.zeros(0), 128))
-    assert np.isfinite(mode_phases([np.zeros(RATE)], RATE, knocks_hz, 128)).all()
-
-
 def test_modes_stand_in_the_last_places_and_are_cut_off_with_them():
     assert mode_places((300.0, 200.0), 5, 5).tolist() == [0.0, 0.0, 0.0, 300.0, 200.0]
     assert mode_places((300.0, 200.0), 4, 5).tolist() == [0.0, 0.0, 0.0, 300.0]
@@ -82,14 +72,6 @@ def test_all_recordings_of_a_key_have_the_modes_of_those_that_are_learned_from(c
         same = {entry.modes_hz for entry in corpus.index.entries if entry.note == key}
         assert len(same) == 1
         np.testing.assert_allclose(sorted(same.pop()[-3:]), KNOCKS_HZ, atol=1.5)
-
-
-def test_modes_are_heard_alike_in_every_recording_and_from_beginning_to_end(corpus):
-    same = [entry for entry in corpus.index.entries if entry.note == 84]
-    phases = [corpus.phases_of(entry)[:, -len(entry.modes_hz) :] for entry in same]
-    assert all((each == phases[0][0]).all() for each in phases)
-    tables = measure_tables(corpus, WaveNetConfig(excitation="weighted", partials=24, sample_rate=RATE))
-    np.testing.assert_allclose(tables.onset_phases[84][-len(phases[0][0]) :], phases[0][0], atol=1e-5)
 
 
 def test_what_is_learned_from_and_what_is_played_are_the_same_modes(corpus):
