@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..wavenet.features import NYQUIST_SHARE
+from ..wavenet.features import NYQUIST_SHARE, partial_frequencies
 
 GRID = np.concatenate([[0.0], np.geomspace(2e-5, 3e-2, 150)])
 MOST_PARTIALS = 24
@@ -62,7 +62,7 @@ def fit_stiffness(
     around = [levels[round((n - 0.5) * f0 / bin_hz) : round((1.1 * n + 0.5) * f0 / bin_hz)] for n in k]
     floor = np.array([np.median(each) for each in around])
     near = np.linspace(-NEAR, NEAR, NEAR_STEPS)
-    places = f0 * k * np.sqrt((1.0 + grid[:, None] * k * k) / (1.0 + grid[:, None]))
+    places = np.array([partial_frequencies(f0, stiffness, count)[1:] for stiffness in grid])
     bins = places[:, :, None] * (1.0 + near) / bin_hz
     out = levels[np.minimum(bins.round().astype(int), len(levels) - 1)] - floor[:, None]
     out[bins * bin_hz > NYQUIST_SHARE * sample_rate] = 0.0

@@ -10,15 +10,13 @@ from itertools import pairwise
 import numpy as np
 
 from ..wavenet.features import emphasis
+from .modes import COMMON_EMPHASIS
 
 ROOM_S = 0.01
 """How much earlier or later than it was cut a recording may begin."""
 HEARD_S = 0.05
 ALIKE = 0.5
 """Correlation from which on two strokes are."""
-COMMON_EMPHASIS = 0.85
-
-
 FINER = 4
 """Lags between samples are tried too: half a sample off, a high tone is more like itself some whole periods away."""
 
