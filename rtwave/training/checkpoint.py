@@ -19,8 +19,8 @@ STATE = {"config", "options", "corpus", "step", "network", "averaged", "optimize
 class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a run learns. `batch` segments a step, of all processes together; `length` counted samples a segment.
 
-    `noise` as in Dataset, falling along a line to `noise_end` of itself at the last step; rates per step. `rounded`
-    as in rounding.py.
+    `noise` and `swing` as in Dataset, falling along a line to `noise_end` of themselves at the last step; rates per
+    step. `rounded` as in rounding.py.
     """
 
     steps: int = 20_000
@@ -31,6 +31,7 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ema: float = 0.999
     clip_norm: float = 1.0
     noise: float = 0.015
+    swing: float = 0.0
     noise_end: float = 1.0
     seed: int = 0
     precision: str = "auto"
@@ -52,6 +53,7 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         require(0.0 <= self.ema < 1.0, "ema", "0 to less than 1")
         require(self.clip_norm > 0.0, "clip_norm", "more than 0")
         require(0.0 <= self.noise <= 1.0, "noise", "0 to 1")
+        require(0.0 <= self.swing <= 1.0, "swing", "0 to 1")
         require(0.0 <= self.noise_end <= 1.0, "noise_end", "0 to 1")
         require(self.precision in ("auto", "float32", "bfloat16"), "precision", "'auto', 'float32' or 'bfloat16'")
         require(self.engine in ("auto", "torch", "native"), "engine", "'auto', 'torch' or 'native'")

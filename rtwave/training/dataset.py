@@ -33,16 +33,24 @@ class Dataset:
     """Draws batches from a corpus for one network configuration."""
 
     def __init__(
-        self, corpus: Corpus, config: WaveNetConfig, *, batch: int = 8, length: int = 4096, noise: float = 0.015
+        self,
+        corpus: Corpus,
+        config: WaveNetConfig,
+        *,
+        batch: int = 8,
+        length: int = 4096,
+        noise: float = 0.015,
+        swing: float = 0.0,
     ) -> None:
-        """`length` counted samples a segment, fewer where no recording is as long; `noise` highest input noise, a share
-        of the local level.
+        """`length` counted samples a segment, fewer where no recording is as long; `noise` highest input noise, `swing`
+        highest slow one (below 125 Hz), shares of the local level.
 
         `left_out` holds the recordings that cannot be used, (name, reason). RtwaveError where none is left, or where
         the corpus was not made for such a network.
         """
         _require_fit(corpus, config)
-        self.corpus, self.config, self.batch, self.noise = corpus, config, batch, noise
+        self.corpus, self.config, self.batch = corpus, config, batch
+        self.noise, self.swing = noise, swing
         entries, shortest = _while_held(corpus), int(SHORTEST_S * config.sample_rate)
         self.left_out = [
             (entry.name, f"{entry.samples} samples, expected {shortest} or more")
@@ -68,22 +76,22 @@ class Dataset:
 
     def draw(self, generator: np.random.Generator) -> Batch:
         """One training batch."""
-        return self._draw(generator.spawn(self.batch), self.noise)
+        return self._draw(generator.spawn(self.batch), 1.0)
 
     def batches(
-        self, seed: int, skip: int = 0, rank: int = 0, world: int = 1, noise: Callable[[int], float] | None = None
+        self, seed: int, skip: int = 0, rank: int = 0, world: int = 1, noise_share: Callable[[int], float] = lambda number: 1.0
     ) -> Iterator[Batch]:
         """Training batches without end, drawn ahead of need by a thread; segment i of batch n depends on (seed, n, i).
 
-        Of `world` processes that share each batch this is number `rank`, and draws its part alone. `noise` gives the
-        highest input noise of batch n.
+        Of `world` processes that share each batch this is number `rank`, and draws its part alone. `noise_share`
+        gives the share of noise and swing in batch n.
         """
         mine = range(rank * self.batch // world, (rank + 1) * self.batch // world)
         with ThreadPoolExecutor(1) as pool:
             ahead = deque()
             for number in count(skip):
                 generators = [np.random.default_rng((seed, number, segment)) for segment in mine]
-                ahead.append(pool.submit(self._draw, generators, noise(number) if noise else self.noise))
+                ahead.append(pool.submit(self._draw, generators, noise_share(number)))
                 if len(ahead) > BATCHES_AHEAD:
                     yield ahead.popleft().result()
 
@@ -107,10 +115,10 @@ class Dataset:
         """A batch of one, cut as asked."""
         return self._cutter.cut([cut], [generator])
 
-    def _draw(self, generators: list[np.random.Generator], noise: float) -> Batch:
-        return self._cutter.cut([self._choose(generator, noise) for generator in generators], generators)
+    def _draw(self, generators: list[np.random.Generator], noise_share: float) -> Batch:
+        return self._cutter.cut([self._choose(generator, noise_share) for generator in generators], generators)
 
-    def _choose(self, generator: np.random.Generator, noise: float) -> Cut:
+    def _choose(self, generator: np.random.Generator, noise_share: float) -> Cut:
         entry = self.train[np.searchsorted(self._chances, generator.random() * self._chances[-1], side="right")]
         below, above = self._reach[entry.timbre, entry.note]
         detune = generator.uniform(-below, above)
@@ -119,7 +127,8 @@ class Dataset:
         if generator.random() < RELEASE_SHARE:
             earliest = max(start - int(RELEASE_BEFORE_S * rate), int(EARLIEST_RELEASE_S * rate))
             release = int(generator.uniform(earliest, max(earliest, start + self.length))) // period * period
-        return Cut(entry, start, detune, release, noise * generator.random(), origin)
+        noise, swing = (noise_share * highest * generator.random() for highest in (self.noise, self.swing))
+        return Cut(entry, start, detune, release, noise, swing, origin)
 
     def _place(self, entry: Entry, detune: float, generator: np.random.Generator) -> tuple[int, int]:
         """(start, origin) of a cut: often at the onset, where a recording is short always, and else rather early.

@@ -21,6 +21,10 @@ from .modes import frequencies
 DECIBELS = 20.0 / np.log(10.0)
 SINC_TAPS = 16
 NOISE_WINDOW_S = 0.02
+SWING_S = 0.004
+"""Between the moments that a swing is drawn at: it lies below 125 Hz."""
+SWING_POWER = 2.0 / 3.0
+"""Of straight lines between independent normal values."""
 DIED_AWAY_DB = 40.0
 """A recording that ends this far below its loudest moment ended by itself: what follows is silence."""
 SILENCE_S = 0.1
@@ -31,8 +35,9 @@ SILENCE_S = 0.1
 class Cut:
     """A segment to be: `start` the time after note-on of its first sample, context and all, in samples.
 
-    `detune` in semitones, by resampling; `release` the sample of note-off, or None while it is held; `noise` on the
-    inputs, a share of the local level; `origin` the sample of the recording that note-on falls on.
+    `detune` in semitones, by resampling; `release` the sample of note-off, or None while it is held; `noise` and
+    `swing` on the inputs, white and slow, shares of the local level; `origin` the sample of the recording that note-on
+    falls on.
     """
 
     entry: Entry
@@ -40,6 +45,7 @@ class Cut:
     detune: float = 0.0
     release: int | None = None
     noise: float = 0.0
+    swing: float = 0.0
     origin: int = 0
 
 
@@ -117,7 +123,7 @@ class Cutter:
         batch.conditioning[row] = conditioning(config, state).T
         if batch.excitation is not None:
             self._excite(cut, ratio, batch.excitation[row])
-        self._hear(signal, cut.noise, generator, batch.inputs[row], batch.targets[row])
+        self._hear(signal, cut, generator, batch.inputs[row], batch.targets[row])
         batch.gain[row] = gain[2:]
         batch.weights[row, self.context : max(self.context, ends - cut.start)] = 1.0
 
@@ -184,23 +190,35 @@ class Cutter:
     def _hear(
         self,
         signal: np.ndarray,
-        noise: float,
+        cut: Cut,
         generator: np.random.Generator,
         inputs: np.ndarray,
         targets: np.ndarray,
     ) -> None:
         """`targets`, and as `inputs` what came one sample before, with noise a share of its level over 20 ms."""
         config = self.config
+        noise = self._noise(cut, generator)
         if config.output == "mulaw":
             classes = encode(signal, config.quantization_channels)
-            heard = np.rint(classes[:-1] + noise * 100.0 * generator.standard_normal(self.length))
-            inputs[:] = np.clip(heard, 0, config.quantization_channels - 1)
+            inputs[:] = np.clip(np.rint(classes[:-1] + 100.0 * noise), 0, config.quantization_channels - 1)
             targets[:] = classes[1:]
             return
         inputs[:], targets[:] = signal[:-1], signal[1:]
-        if noise:
-            drawn = generator.standard_normal(self.length, np.float32)
-            inputs += np.float32(noise) * running_level(signal[:-1], round(NOISE_WINDOW_S * config.sample_rate)) * drawn
+        inputs += noise * running_level(signal[:-1], round(NOISE_WINDOW_S * config.sample_rate))
+
+    def _noise(self, cut: Cut, generator: np.random.Generator) -> np.ndarray:
+        """White noise and swing, float32 (T,), 1 the local level.
+
+        White noise makes a network that plays by itself forgive its own errors from sample to sample. What wanders
+        slowly it forgives only if it heard such as well: the attack of a high note may else fall into a swing far
+        below it, which each sample confirms to the next.
+        """
+        noise = np.float32(cut.noise) * generator.standard_normal(self.length, np.float32)
+        if cut.swing:
+            places = np.arange(self.length) / (SWING_S * self.config.sample_rate)
+            drawn = generator.standard_normal(int(places[-1]) + 2)
+            noise += np.float32(cut.swing / SWING_POWER**0.5) * np.interp(places, np.arange(len(drawn)), drawn)
+        return noise
 
 
 def _factor(decibels: np.ndarray) -> np.ndarray:

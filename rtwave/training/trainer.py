@@ -59,7 +59,9 @@ class Trainer:
             raise RtwaveError(
                 f"training: batch is {options.batch}, expected a multiple of the {self.group.world} processes"
             )
-        self.dataset = Dataset(corpus, config, batch=options.batch, length=options.length, noise=options.noise)
+        self.dataset = Dataset(
+            corpus, config, batch=options.batch, length=options.length, noise=options.noise, swing=options.swing
+        )
         self.learner = Learner(config, options, self.group)
         self.held_out = self.dataset.validation() if self.group.first else []
         self.instrument = measure_tables(corpus, config)
@@ -213,7 +215,7 @@ class Trainer:
         """This process's share of every batch from number `skip` on."""
         options, group = self.options, self.group
         return self.dataset.batches(
-            options.seed, skip, group.rank, group.world, lambda number: options.noise * noise_share(options, number)
+            options.seed, skip, group.rank, group.world, lambda number: noise_share(options, number)
         )
 
     def _learn(self, batch: Batch) -> list:

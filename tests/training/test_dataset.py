@@ -2,6 +2,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from rtwave._segments import running_level
 from rtwave.errors import RtwaveError
 from rtwave.training.corpus import Corpus
 from rtwave.training.dataset import EARLIEST_RELEASE_S, Dataset
@@ -29,10 +30,10 @@ def corpus(corpus_folder):
     return Corpus(corpus_folder)
 
 
-def segment(corpus, config=CONFIG, start=3200, detune=0.0, release=None, noise=0.0, length=512):
+def segment(corpus, config=CONFIG, start=3200, detune=0.0, release=None, noise=0.0, swing=0.0, length=512):
     dataset = Dataset(corpus, config, length=length)
     entry = corpus.index.entries[4]
-    return dataset, entry, rows(dataset, Cut(entry, start, detune, release, noise))
+    return dataset, entry, rows(dataset, Cut(entry, start, detune, release, noise, swing))
 
 
 def rows(dataset, cut):
@@ -149,6 +150,19 @@ def test_input_noise_leaves_the_targets_alone(corpus):
     assert 0.01 < share < 0.06
 
 
+def test_input_swing_is_slow_and_as_strong_as_it_says(corpus):
+    length = 16_384
+    _, _, clean = segment(corpus, length=length)
+    _, _, swinging = segment(corpus, length=length, swing=0.03)
+    assert (swinging["targets"] == clean["targets"]).all()
+    level = running_level(clean["inputs"], 320)
+    swing = ((swinging["inputs"] - clean["inputs"])[level > 0.0] / level[level > 0.0])[320:]
+    assert swing.std() == pytest.approx(0.03, rel=0.2)
+    power = np.abs(np.fft.rfft(swing)) ** 2
+    assert power[: round(125 * len(swing) / 16_000)].sum() > 0.75 * power.sum()
+    assert power[round(500 * len(swing) / 16_000) :].sum() < 0.02 * power.sum()
+
+
 def test_a_batch_depends_on_its_seed_and_number_alone(corpus):
     dataset = Dataset(corpus, CONFIG, batch=2, length=256)
     batches = dataset.batches(seed=5)
@@ -170,8 +184,8 @@ def test_processes_that_share_a_batch_draw_what_one_would(corpus):
 
 
 def test_noise_may_change_from_batch_to_batch(corpus):
-    dataset = Dataset(corpus, CONFIG, batch=4, length=256, noise=0.0)
-    batches = dataset.batches(seed=1, noise=lambda number: 0.1 * (number == 1))
+    dataset = Dataset(corpus, CONFIG, batch=4, length=256, noise=0.1, swing=0.1)
+    batches = dataset.batches(seed=1, noise_share=lambda number: float(number == 1))
     silent, loud, silent_again = (next(batches) for _ in range(3))
     for batch, heard in ((silent, False), (loud, True), (silent_again, False)):
         assert (batch.inputs[:, 1:] != batch.targets[:, :-1]).any() == heard
@@ -206,18 +220,18 @@ def test_what_a_run_is_judged_by_is_always_the_same_and_cut_when_it_is_read(corp
     assert held_out[0].weights[:, held_out[0].context :].all()
 
 
-DRAWN = ("entry", "start", "detune", "release", "noise")
+DRAWN = ("entry", "start", "detune", "release", "noise", "swing")
 
 
 def drawn(dataset, count=4000):
     generator = np.random.default_rng(0)
-    return [dataset._choose(generator, dataset.noise) for _ in range(count)]
+    return [dataset._choose(generator, 1.0) for _ in range(count)]
 
 
 @pytest.fixture
 def draws(corpus):
-    """(entry, start, detune, release, noise) of 4000 draws from a corpus of keys three semitones apart."""
-    dataset = Dataset(corpus, CONFIG, length=2048, noise=0.02)
+    """(entry, start, detune, release, noise, swing) of 4000 draws from a corpus of keys three semitones apart."""
+    dataset = Dataset(corpus, CONFIG, length=2048, noise=0.02, swing=0.04)
     return dataset, [[getattr(cut, name) for cut in drawn(dataset)] for name in DRAWN]
 
 
@@ -249,7 +263,7 @@ def test_neighbours_reach_for_a_key_whose_only_recording_is_held_out(corpus):
 
 
 def test_one_segment_in_five_has_a_note_off_within_or_shortly_before_it(draws):
-    dataset, (_, starts, _, releases, _) = draws
+    dataset, (_, starts, _, releases, *_) = draws
     off = [(start, release) for start, release in zip(starts, releases, strict=True) if release is not None]
     assert 0.18 < len(off) / 4000 < 0.22
     assert all(release >= EARLIEST_RELEASE_S * 16_000 - 32 for _, release in off)
@@ -257,11 +271,13 @@ def test_one_segment_in_five_has_a_note_off_within_or_shortly_before_it(draws):
     assert 0.1 < np.mean([release < start for start, release in off]) < 0.9
 
 
-def test_noise_is_drawn_evenly_up_to_its_highest(draws):
-    _, (*_, noises) = draws
-    assert 0 <= min(noises) < 0.001
-    assert 0.019 < max(noises) <= 0.02
-    assert np.mean(noises) == pytest.approx(0.01, rel=0.05)
+def test_noise_and_swing_are_drawn_evenly_up_to_their_highest(draws):
+    _, (*_, noises, swings) = draws
+    for drawn, highest in ((noises, 0.02), (swings, 0.04)):
+        assert 0 <= min(drawn) < 0.05 * highest
+        assert 0.95 * highest < max(drawn) <= highest
+        assert np.mean(drawn) == pytest.approx(0.5 * highest, rel=0.05)
+    assert abs(np.corrcoef(noises, swings)[0, 1]) < 0.1
 
 
 def shortened(corpus, names, samples):
