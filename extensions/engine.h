@@ -93,7 +93,8 @@ typedef struct {
     const float *cents, *stiffness, *release_s;             /* (I, 128) */
     const float *onset_phases;                              /* (I, 128, K) */
     const float *modes_hz;                                  /* (I, 128, K): 0 where the place is a partial's */
-    const float *temperature, *onset_temperature;           /* (I, 128) */
+    const float *temperature;                               /* (I, 128, M) */
+    const float *onset_temperature;                         /* (I, 128) */
     const float *timbre, *longest_age_s;                    /* (128) */
     partial_axes_t partial_axes;
     const float *partial_db;                                /* (I, N2, M2, G2, K) */

@@ -24,7 +24,8 @@ static inline float *instrument_copy(instrument_t *to, const instrument_t *from,
     const size_t partial_ends = (size_t)axes->key_count + axes->velocity_count + axes->age_count;
     const size_t partial_rows = (size_t)from->timbres * axes->key_count * axes->velocity_count * axes->age_count;
     const size_t partial_cells = partial_rows * partials;
-    float *tables = memory_allocate(sizeof(float) * (ends + cells + 5 * by_key + 2 * KEYS + 2 * phases
+    const size_t by_velocity = by_key * from->velocities;
+    float *tables = memory_allocate(sizeof(float) * (ends + cells + 4 * by_key + by_velocity + 2 * KEYS + 2 * phases
                                                     + partial_ends + partial_cells)), *place = tables;
     if (!place)
         return NULL;
@@ -36,7 +37,7 @@ static inline float *instrument_copy(instrument_t *to, const instrument_t *from,
     to->cents = instrument_keep(&place, from->cents, by_key);
     to->stiffness = instrument_keep(&place, from->stiffness, by_key);
     to->release_s = instrument_keep(&place, from->release_s, by_key);
-    to->temperature = instrument_keep(&place, from->temperature, by_key);
+    to->temperature = instrument_keep(&place, from->temperature, by_velocity);
     to->onset_temperature = instrument_keep(&place, from->onset_temperature, by_key);
     to->timbre = instrument_keep(&place, from->timbre, KEYS);
     to->longest_age_s = instrument_keep(&place, from->longest_age_s, KEYS);

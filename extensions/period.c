@@ -146,12 +146,31 @@ static void find_level(const voice_t *voice, const setting_t *setting, period_t 
     period->level_end = features_level(loudness_db(voice, setting, config->control_period));
 }
 
-/* The player's, the key's, and the attack's, which dies away: a hammer's noise, but not the hiss of a steady tone. */
+/* Of a row of the table of temperatures, at a velocity. */
+static double temperature_of(const instrument_t *instrument, const float *row, int velocity)
+{
+    float share;
+    const int low = envelope_locate(instrument->envelope_velocities, instrument->velocities, (float)velocity, &share);
+    return share > 0.0f ? row[low] + share * (row[low + 1] - row[low]) : row[low];
+}
+
+/* At the voice's key, velocity and timbre. */
+static double own_temperature(const voice_t *voice, const instrument_t *instrument)
+{
+    const timbre_t at = voice->timbre;
+    const float *row = instrument->temperature + ((size_t)at.low * KEYS + voice->key) * instrument->velocities;
+    const double low = temperature_of(instrument, row, voice->velocity);
+    if (!(at.share > 0.0))
+        return low;
+    return timbre_mix(at, low, temperature_of(instrument, row + KEYS * instrument->velocities, voice->velocity));
+}
+
+/* The player's, the note's, and the attack's, which dies away: a hammer's noise, but not the hiss of a steady tone. */
 static float temperature(const voice_t *voice, const setting_t *setting)
 {
     const instrument_t *instrument = &setting->instrument;
     const float asked = control(voice, setting, CONTROL_TEMPERATURE, 0);
-    const float steady = asked + (float)timbre_value(instrument->temperature, voice->timbre, voice->key);
+    const float steady = asked + (float)own_temperature(voice, instrument);
     const double attack = timbre_value(instrument->onset_temperature, voice->timbre, voice->key);
     if (attack == 0.0)
         return fmaxf(steady, 0.0f);

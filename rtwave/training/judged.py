@@ -6,20 +6,24 @@ import numpy as np
 
 from .corpus import Corpus, Entry
 
-VELOCITIES = (40.0, 80.0)
 MOST_KEYS, LEAST_KEYS = 48, 8
 """That are rendered in all timbres together, and in each where there are many of those."""
 
 SHORTEST_S = 0.1
 
 
-def judged_recordings(corpus: Corpus, groups: Sequence[Sequence[Entry]]) -> list[dict[float, list[Entry]]]:
-    """Of each timbre's recordings that training heard, by key, rising: those nearest to VELOCITIES."""
-    return [_of_group(group, corpus.index.sample_rate, max(MOST_KEYS // len(groups), LEAST_KEYS)) for group in groups]
+def judged_recordings(
+    corpus: Corpus, groups: Sequence[Sequence[Entry]], velocities: Sequence[float]
+) -> list[dict[float, list[Entry]]]:
+    """Of each timbre's recordings that training heard, by key, rising: those nearest to `velocities`."""
+    shortest, most_keys = SHORTEST_S * corpus.index.sample_rate, max(MOST_KEYS // len(groups), LEAST_KEYS)
+    return [_of_group(group, shortest, most_keys, velocities) for group in groups]
 
 
-def _of_group(entries: Sequence[Entry], sample_rate: int, most_keys: int) -> dict[float, list[Entry]]:
-    learned = [entry for entry in entries if not entry.held_out and entry.samples >= SHORTEST_S * sample_rate]
+def _of_group(
+    entries: Sequence[Entry], shortest: float, most_keys: int, velocities: Sequence[float]
+) -> dict[float, list[Entry]]:
+    learned = [entry for entry in entries if not entry.held_out and entry.samples >= shortest]
     keys = sorted({entry.note for entry in learned})
     if len(keys) > most_keys:
         keys = [keys[index] for index in np.linspace(0, len(keys) - 1, most_keys).round().astype(int)]
@@ -27,7 +31,7 @@ def _of_group(entries: Sequence[Entry], sample_rate: int, most_keys: int) -> dic
     for key in keys:
         same = [entry for entry in learned if entry.note == key]
         levels = np.array([entry.velocity for entry in same])
-        chosen[key] = [same[index] for index in sorted({int(np.abs(levels - each).argmin()) for each in VELOCITIES})]
+        chosen[key] = [same[index] for index in sorted({int(np.abs(levels - each).argmin()) for each in velocities})]
     return chosen
 
 
@@ -38,5 +42,5 @@ def all_entries(judged: Sequence[dict[float, list[Entry]]]) -> list[Entry]:
 
 def with_neighbours(own: np.ndarray, share: float) -> np.ndarray:
     """What keys say (keys, …), each with `share` of what either neighbour says; edges are their own neighbours."""
-    before, _, after = (np.pad(own, ((1, 1), (0, 0)), mode="edge")[shift : shift + len(own)] for shift in range(3))
+    before, after = np.concatenate([own[:1], own[:-1]]), np.concatenate([own[1:], own[-1:]])
     return (1.0 - 2.0 * share) * own + share * (before + after)

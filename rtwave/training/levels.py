@@ -20,6 +20,7 @@ from .judged import all_entries, judged_recordings, with_neighbours
 from .loudness import measure_loudness
 from .tables import entries_by_timbre
 
+VELOCITIES = (40.0, 80.0)
 ROUNDS = 2
 LONGEST_S = 5.0
 QUIETEST_DB = -75.0
@@ -44,7 +45,7 @@ def calibrate_levels(
     if corpus.index.kind != "notes" or weights.config.leveling != "loudness":
         return tables
     groups = entries_by_timbre(corpus)
-    judged = judged_recordings(corpus, groups)
+    judged = judged_recordings(corpus, groups, VELOCITIES)
     entries = all_entries(judged)
     corrections_db = np.zeros((len(groups), len(tables.envelope_keys), len(ENVELOPE_AGES_S)))
     for number in range(ROUNDS):

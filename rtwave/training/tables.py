@@ -81,8 +81,8 @@ def _notes(corpus: Corpus, config: WaveNetConfig, neutral: Instrument) -> Instru
         release_s=_stacked([np.where(damped, index.damper_s, 0.0)] * len(groups)),
         onset_phases=_stacked([_onset_phases(corpus, config, each) for each in tuned]),
         modes_hz=_stacked([_modes_hz(corpus, config, each) for each in tuned]),
-        temperature=_stacked([neutral.temperature] * len(groups)),
-        onset_temperature=_stacked([neutral.onset_temperature] * len(groups)),
+        temperature=None,
+        onset_temperature=None,
         longest_age_s=_longest_age_s(corpus, groups) if index.sustained else neutral.longest_age_s,
         **(strength_tables(corpus, groups, config.partials) if config.excitation == "weighted" else {}),
     )
@@ -154,6 +154,7 @@ def _drums(corpus: Corpus, neutral: Instrument) -> Instrument:
         envelope_db=np.float32([levels[owners[key]] for key in keys]),
         release_s=np.zeros(KEYS, np.float32),
         timbre=np.float32([places[owner] for owner in owners]),
+        temperature=None,
     )
 
 
@@ -172,6 +173,6 @@ def _texture(corpus: Corpus, neutral: Instrument) -> Instrument:
         release_s=_stacked([np.full(KEYS, index.damper_s)] * len(groups)),
         onset_phases=_stacked([neutral.onset_phases] * len(groups)),
         modes_hz=_stacked([neutral.modes_hz] * len(groups)),
-        temperature=_stacked([neutral.temperature] * len(groups)),
-        onset_temperature=_stacked([neutral.onset_temperature] * len(groups)),
+        temperature=None,
+        onset_temperature=None,
     )

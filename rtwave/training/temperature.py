@@ -1,4 +1,4 @@
-"""How random each key is played: the temperatures at which it is least far from recordings that training heard.
+"""How random each note is played: the temperatures at which it is least far from recordings that training heard.
 
 Far by two distances at once: the strict one, of which half is in what nobody hears (the holes that audio codecs leave
 between partials), and the audible one, which lets hiss pass below its floor. Their geometric mean has no unit, so
@@ -23,20 +23,25 @@ from .judge.stft_distance import both_distances
 from .judged import all_entries, judged_recordings, with_neighbours
 from .tables import entries_by_timbre
 
+VELOCITIES = (16.0, 40.0, 64.0, 100.0)
+"""Soft notes of high keys want up to 0.8 where loud ones want none: what is noise in them is not much softer."""
 NEIGHBOUR = 0.25
 """What each neighbouring key counts in what a key is played at; its own recordings count the rest."""
 
 
 class _Step(NamedTuple):
-    """A table, what it may hold for a key, and over how many seconds from the onset that is judged."""
+    """A table, what it may hold, over how many seconds from the onset that is judged, and whether each velocity has
+    its own.
+    """
 
     table: str
     candidates: tuple[float, ...]
     seconds: float
+    by_velocity: bool
 
 
-STEADY = _Step("temperature", (0.0, 0.05, 0.1, 0.2, 0.3, 0.6, 1.0), 1.0)
-ATTACK = _Step("onset_temperature", (0.0, -0.15, -0.3, 0.3, 0.6, 1.0), 0.15)
+STEADY = _Step("temperature", (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0), 1.0, by_velocity=True)
+ATTACK = _Step("onset_temperature", (0.0, -0.15, -0.3, 0.3, 0.6, 1.0), 0.15, by_velocity=False)
 """Where several do equally well, the first is taken."""
 NEAREST = 1e-3
 """Nearer, no distance counts."""
@@ -51,24 +56,28 @@ def calibrate_temperatures(
 ) -> Instrument:
     """The instrument with `temperature` and `onset_temperature` as they suit a player who asks for `temperature`.
 
-    A network is surer of some keys than of others, and of tones than of attacks: at one temperature for all, some hiss
-    while others lack breath. `temperature` and what is asked for add up to 0..1. Nothing is added in a texture, which
+    A network is surer of some notes than of others, and of tones than of attacks: at one temperature for all, some
+    hiss while others lack breath. `temperature` and what is asked for add up to 0..1. Nothing is added in a texture, which
     has no notes, or in drums: what suits one hit was found to be wrong for the next. RtwaveError where the corpus has
     other timbres than the network.
     """
-    neutral = np.zeros_like(weights.instrument.temperature)
-    tables = replace(weights.instrument, temperature=neutral, onset_temperature=neutral)
+    tables = weights.instrument
+    tables = replace(
+        tables,
+        temperature=np.zeros_like(tables.temperature),
+        onset_temperature=np.zeros_like(tables.onset_temperature),
+    )
     if corpus.index.kind != "notes":
         return tables
     groups = entries_by_timbre(corpus)
     if len(groups) != tables.timbres:
         came = f"{len(groups)} timbres, but the network has {tables.timbres}"
         raise RtwaveError(f"{corpus.folder}: has {came}; name the corpus that it learned from with --corpus")
-    judged = judged_recordings(corpus, groups)
+    judged = judged_recordings(corpus, groups, VELOCITIES)
     entries = all_entries(judged)
     done, total = 0, len(entries) * (len(STEADY.candidates) + len(ATTACK.candidates))
     for step, asked in ((STEADY, temperature), (ATTACK, 0.0)):
-        players = []
+        players, neutral = [], getattr(tables, step.table)
         for candidate in step.candidates:
             everywhere = np.full_like(neutral, candidate - asked)
             played = replace(weights, instrument=replace(tables, **{step.table: everywhere}))
@@ -78,7 +87,9 @@ def calibrate_temperatures(
             costs[entry] = cost
             done += len(players)
             progress(done, total)
-        found = np.reshape([_by_key(keys, costs, step.candidates) for keys in judged], neutral.shape)
+        velocities = tables.envelope_velocities if step.by_velocity else None
+        found = [_best(keys, costs, step.candidates, velocities) for keys in judged]
+        found = np.reshape(found, neutral.shape)
         tables = replace(tables, **{step.table: np.float32(found - asked)})
     return tables
 
@@ -94,8 +105,26 @@ def _judge_by(players: Sequence[Player], corpus: Corpus, seconds: float) -> Call
     return judge
 
 
-def _by_key(keys: dict[float, list[Entry]], costs: dict[Entry, np.ndarray], candidates: Sequence[float]) -> np.ndarray:
-    """Of all keys the best candidate (128,): between those judged it is interpolated. Neighbours have a say."""
-    own = np.array([np.mean([costs[entry] for entry in same], axis=0) for same in keys.values()])
-    best = with_neighbours(own, NEIGHBOUR).argmin(axis=1)
-    return np.interp(np.arange(KEYS), list(keys), np.array(candidates)[best])
+def _best(
+    keys: dict[float, list[Entry]],
+    costs: dict[Entry, np.ndarray],
+    candidates: Sequence[float],
+    velocities: np.ndarray | None,
+) -> np.ndarray:
+    """Of all keys the best candidate (128, M) at each of `velocities`, or (128, 1) for all of them together.
+
+    Between what was judged it is interpolated. Neighbouring keys have a say.
+    """
+    own = np.array([_costs_at([(entry.velocity, costs[entry]) for entry in same], velocities) for same in keys.values()])
+    best = np.array(candidates)[with_neighbours(own, NEIGHBOUR).argmin(axis=2)]
+    return np.array([np.interp(np.arange(KEYS), list(keys), column) for column in best.T]).T
+
+
+def _costs_at(judged: list[tuple[float, np.ndarray]], velocities: np.ndarray | None) -> np.ndarray:
+    """Costs (M, candidates) at `velocities`, between those judged; or their mean (1, candidates)."""
+    costs = np.array([cost for _, cost in judged])
+    if velocities is None:
+        return costs.mean(axis=0, keepdims=True)
+    order = sorted(range(len(judged)), key=lambda place: judged[place][0])
+    known = [judged[place][0] for place in order]
+    return np.array([np.interp(velocities, known, column) for column in costs[order].T]).T

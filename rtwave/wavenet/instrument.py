@@ -48,8 +48,8 @@ class Instrument:
     envelope_keys (N,) rising MIDI notes; envelope_velocities (M,) rising, 1..127; envelope_ages_s (G,) rising from 0;
     envelope_db (N, M, G) RMS dBFS of a held note; cents (128,) stretch against equal temperament at A4 = 440 Hz;
     stiffness (128,) B of the string; release_s (128,) time constant of the damper, 0 where there is none;
-    onset_phases (128, K) phase of each partial at note-on, radians; temperature (128,) added to the player's;
-    onset_temperature (128,) added besides at note-on, or taken, dying away with a time constant of 60 ms; all of it
+    onset_phases (128, K) phase of each partial at note-on, radians; temperature (128, M) added to the player's, by key
+    and velocity; onset_temperature (128,) added besides at note-on, or taken, dying away with a time constant of 60 ms; all of it
     where the player's is 0.1 or more, none where that is 0; longest_age_s (128,) age at which the network is told no
     more of a note's age, 0 where it always is.
 
@@ -72,19 +72,23 @@ class Instrument:
     stiffness: np.ndarray
     release_s: np.ndarray
     onset_phases: np.ndarray
-    temperature: np.ndarray
     timbre: np.ndarray = field(default_factory=lambda: np.zeros(KEYS, np.float32))
     longest_age_s: np.ndarray = field(default_factory=lambda: np.zeros(KEYS, np.float32))
     partial_keys: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     partial_velocities: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     partial_ages_s: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     partial_db: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0, 0), np.float32))
+    temperature: np.ndarray | None = None
     onset_temperature: np.ndarray | None = None
     modes_hz: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        if self.temperature is None:
+            self.temperature = np.zeros_like(self.cents)
         if self.onset_temperature is None:  # a file from before there was such a table
-            self.onset_temperature = np.zeros_like(self.temperature)
+            self.onset_temperature = np.zeros_like(self.cents)
+        if np.shape(self.temperature) == np.shape(self.cents):  # likewise, and where velocities do not differ
+            self.temperature = np.repeat(self.temperature[..., None], _length(self.envelope_velocities), axis=-1)
         if self.modes_hz is None:  # likewise, and where there are no modes
             self.modes_hz = np.zeros_like(self.onset_phases)
 
@@ -108,7 +112,6 @@ class Instrument:
             stiffness=np.zeros(KEYS, np.float32),
             release_s=np.full(KEYS, 0.06, np.float32),
             onset_phases=np.zeros((KEYS, partials), np.float32),
-            temperature=np.zeros(KEYS, np.float32),
         )
         if weighted:
             falling_db = -20.0 - 20.0 * np.log10(np.arange(1, partials + 1))
@@ -161,6 +164,7 @@ class Instrument:
             "envelope_velocities": (max(m, 1),),
             "envelope_ages_s": (max(g, 1),),
             "envelope_db": (*lead, n, m, g),
+            "temperature": (*lead, KEYS, m),
             "onset_phases": (*lead, KEYS, partials),
             "modes_hz": (*lead, KEYS, partials),
             "timbre": (KEYS,),

@@ -136,7 +136,8 @@ class SlowVoice:
     def _temperature(self, age_s: float) -> float:
         tables = self.weights.instrument
         onset = tables.onset_temperature[self.note] * math.exp(-age_s / ATTACK_S) * min(self.asked / ATTACK_FROM, 1.0)
-        return max(self.asked + tables.temperature[self.note] + onset, 0.0)
+        steady = np.interp(self.velocity, tables.envelope_velocities, tables.temperature[self.note])
+        return max(self.asked + steady + onset, 0.0)
 
     def _bend_now(self) -> float:
         left = math.exp(-(self.age - self.bent_at) / (GLIDE_S * self.config.sample_rate))

@@ -26,7 +26,7 @@ def three_timbres():
     tables.cents = generator.uniform(-30.0, 30.0, (3, 128)).astype(np.float32)
     tables.stiffness = generator.uniform(0.0, 1e-3, (3, 128)).astype(np.float32)
     tables.release_s = generator.uniform(0.02, 0.1, (3, 128)).astype(np.float32)
-    tables.temperature = generator.uniform(0.0, 0.5, (3, 128)).astype(np.float32)
+    tables.temperature = generator.uniform(0.0, 0.5, (3, 128, 2)).astype(np.float32)
     tables.onset_temperature = generator.uniform(0.0, 0.5, (3, 128)).astype(np.float32)
     tables.onset_phases = generator.uniform(-3.0, 3.0, (3, 128, 3)).astype(np.float32)
     tables.modes_hz = (generator.uniform(200.0, 2000.0, (3, 128, 3)) * (generator.random((3, 128, 3)) < 0.4)).astype(
@@ -200,6 +200,7 @@ def test_a_held_string_is_alive_and_steady_after_a_minute():
 def test_a_texture_told_nothing_gets_going_by_itself_and_follows_velocity_and_expression(output):
     weights = quiet_network(conditioning=(), excitation="none", leveling="loudness", output=output)
     weights.instrument.envelope_velocities = np.array([1.0, 127.0], np.float32)
+    weights.instrument.temperature = np.zeros((128, 2), np.float32)
     weights.instrument.envelope_db = np.array([[[-80.0, -80.0], [-20.0, -20.0]]], np.float32)
 
     def power_db(velocity, expression=1.0):

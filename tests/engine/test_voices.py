@@ -25,6 +25,7 @@ def instrument(partials=3, weighted=False):
     tables.cents = generator.uniform(-20.0, 20.0, 128).astype(np.float32)
     tables.stiffness = generator.uniform(0.0, 1e-3, 128).astype(np.float32)
     tables.onset_phases = generator.uniform(-3.0, 3.0, (128, partials)).astype(np.float32)
+    tables.temperature = np.zeros((128, 2), np.float32)
     if weighted:
         tables.partial_keys = np.array([50.0, 70.0], np.float32)
         tables.partial_velocities = np.array([10.0, 80.0, 120.0], np.float32)
@@ -90,6 +91,16 @@ def test_the_temperature_table_adds_to_the_player_s_and_never_goes_below_zero():
     for either in (warm, cool):
         either.note_on(60, 90)
     np.testing.assert_array_equal(warm.render(200), cool.render(200))
+
+
+@pytest.mark.parametrize("velocity", [1, 30, 64, 103, 127])
+def test_soft_notes_may_be_drawn_wider_than_loud_ones(velocity):
+    weights = quiet_network(instrument=instrument())
+    weights.instrument.temperature[50] = 1.2, 0.1
+    engine, slow = Engine(weights, seed=8), SlowVoice(weights, 50, velocity, temperature=0.3, seed=8)
+    engine.control("temperature", 0.3)
+    engine.note_on(50, velocity)
+    np.testing.assert_allclose(engine.render(300), slow.render(300), atol=2e-4)
 
 
 @pytest.mark.parametrize("asked", [0.04, 0.7])

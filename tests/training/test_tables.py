@@ -145,7 +145,8 @@ def test_every_timbre_has_tables_of_its_own_over_the_same_keys_and_velocities(tm
     np.testing.assert_allclose(
         tables.onset_phases[:, [60, 72]], np.float32([[[0.1], [0.3]], [[0.4], [0.4]]]) + np.zeros(3)
     )
-    assert tables.release_s.shape == tables.temperature.shape == (2, 128)
+    assert tables.release_s.shape == tables.onset_temperature.shape == (2, 128)
+    assert tables.temperature.shape == (2, 128, 2)
 
 
 def test_a_control_moves_between_the_measured_timbres(tmp_path):

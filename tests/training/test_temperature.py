@@ -41,7 +41,8 @@ class Plays:
             def entry(self, entry, seconds):
                 tables, age_s = weights.instrument, np.arange(int(seconds * RATE)) / RATE
                 place = (int(entry.timbre),) if tables.timbres > 1 else ()
-                steady = temperature + tables.temperature[*place, int(entry.note)]
+                added = tables.temperature[*place, int(entry.note)]
+                steady = temperature + np.interp(entry.velocity, tables.envelope_velocities, added)
                 attack = tables.onset_temperature[*place, int(entry.note)] * np.exp(-age_s / 0.06)
                 made.heard.append((entry, len(age_s) / RATE))
                 return made.plays(entry, np.maximum(steady + attack, 0.0))
@@ -123,7 +124,7 @@ def test_every_key_has_its_own_and_keys_between_lie_between(corpus, monkeypatch)
     def plays(entry, temperature):
         return with_hiss(0.01 if entry.note < 54 else 0.2)(entry, temperature)
 
-    added = calibrated(monkeypatch, corpus, plays, breathy(0.01))[0].temperature
+    added = calibrated(monkeypatch, corpus, plays, breathy(0.01))[0].temperature[:, 0]
     assert added[48] > added[72]
     assert (np.diff(added[48:73]) <= 0.0).all()
     assert added[48] > added[50] > added[72]
@@ -143,7 +144,7 @@ def test_what_is_held_out_is_not_listened_to(tmp_path, monkeypatch):
 def test_steady_tones_are_judged_over_a_second_and_attacks_over_their_own_time(corpus, monkeypatch):
     _, player = calibrated(monkeypatch, corpus, with_hiss(0.1), breathy(0.01))
     lengths = [round(seconds, 3) for _, seconds in player.heard]
-    assert lengths == [1.0] * 7 * len(KEYS) + [0.15] * 6 * len(KEYS)
+    assert lengths == [1.0] * 9 * len(KEYS) + [0.15] * 6 * len(KEYS)
 
 
 def test_no_key_is_played_above_temperature_one(corpus, monkeypatch):
@@ -169,7 +170,8 @@ def test_every_timbre_is_judged_on_its_own(tmp_path, monkeypatch):
         return with_hiss(0.1 if entry.timbre else 0.0333)(entry, temperature)
 
     tables, _ = calibrated(monkeypatch, morph, plays, breathy(0.01))
-    assert tables.temperature.shape == tables.onset_temperature.shape == (2, 128)
+    assert tables.onset_temperature.shape == (2, 128)
+    assert tables.temperature.shape == (2, 128, tables.envelope_velocities.size)
     np.testing.assert_allclose(ASKED + tables.temperature[0], 0.3, atol=1e-6)
     np.testing.assert_allclose(ASKED + tables.temperature[1], 0.1, atol=1e-6)
 
@@ -183,14 +185,28 @@ def test_a_corpus_of_other_timbres_is_refused(corpus, tmp_path):
         calibrate_temperatures(weights, corpus, ASKED)
 
 
-def test_of_many_keys_some_are_judged_at_two_velocities(tmp_path, monkeypatch):
-    made = [recording(note, v, level(-20.0, 0.2)) for note in range(20, 120) for v in (40.0, 80.0, 120.0)]
+def test_soft_notes_breathe_more_than_loud_ones_where_the_recordings_do(tmp_path, monkeypatch):
+    made = [recording(key, velocity, level(-20.0, 1.0)) for key in KEYS for velocity in (30.0, 60.0, 120.0)]
+
+    def records(entry):
+        return breathy({30.0: 0.06, 60.0: 0.02, 120.0: 0.0}[entry.velocity])(entry)
+
+    tables, _ = calibrated(monkeypatch, made_corpus(tmp_path, made), with_hiss(0.1), records)
+    assert tables.envelope_velocities.tolist() == [30.0, 60.0, 120.0]
+    soft, middle, loud = ASKED + tables.temperature[48:73].T
+    np.testing.assert_allclose(soft, 0.6, atol=0.21)
+    np.testing.assert_allclose(middle, 0.2, atol=0.11)
+    np.testing.assert_allclose(loud, 0.0, atol=1e-6)
+
+
+def test_of_many_keys_some_are_judged_at_four_velocities(tmp_path, monkeypatch):
+    made = [recording(note, v, level(-20.0, 0.2)) for note in range(20, 120) for v in (15.0, 40.0, 62.0, 90.0, 127.0)]
     corpus = made_corpus(tmp_path, made)
     monkeypatch.setattr(tempering, "both_distances", lambda sounds, reference, rate: np.ones((len(sounds), 2)))
     _, player = calibrated(monkeypatch, corpus, lambda *_: None, lambda entry: np.zeros(RATE))
     judged = {(entry.note, entry.velocity) for entry, _ in player.heard}
-    assert len(judged) == 48 * 2
-    assert {velocity for _, velocity in judged} == {40.0, 80.0}
+    assert len(judged) == 48 * 4
+    assert {velocity for _, velocity in judged} == {15.0, 40.0, 62.0, 90.0}
 
 
 def test_a_real_network_is_calibrated_as_it_plays(corpus):
@@ -200,5 +216,5 @@ def test_a_real_network_is_calibrated_as_it_plays(corpus):
     seen = []
     tables = calibrate_temperatures(weights, corpus, ASKED, lambda done, total: seen.append((done, total)))
     tables.check(PARTIALS, "calibrated")
-    assert seen[-1] == (13 * len(KEYS), 13 * len(KEYS))
+    assert seen[-1] == (15 * len(KEYS), 15 * len(KEYS))
     assert not weights.instrument.temperature.any()
