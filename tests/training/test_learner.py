@@ -90,9 +90,10 @@ def test_bits_are_counted_on_tensors_as_on_arrays(config):
     assert counted.mean().item() == pytest.approx(bits_per_sample(config, nats, targets, gain), rel=1e-5)
 
 
-def test_input_noise_falls_while_all_else_stays(corpus_folder, tmp_path):
+@pytest.mark.parametrize("kind", [{"noise": 0.05}, {"noise": 0.0, "swing": 0.05}])
+def test_input_noise_and_swing_fall_while_all_else_stays(corpus_folder, tmp_path, kind):
     def noise_and_targets(noise_end):
-        trainer = tiny_trainer(corpus_folder, tmp_path, steps=9, noise=0.05, noise_end=noise_end)
+        trainer = tiny_trainer(corpus_folder, tmp_path, steps=9, noise_end=noise_end, **kind)
         batches = list(itertools.islice(trainer.batches(0), 9))
         noises = [np.abs(batch.inputs[:, 1:] - batch.targets[:, :-1]).max() for batch in batches]
         return np.array(noises), np.stack([batch.targets for batch in batches])

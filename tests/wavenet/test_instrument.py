@@ -129,3 +129,20 @@ def test_an_absurd_value_is_refused(name, value, problem):
     getattr(tables, name).flat[0] = value
     with pytest.raises(RtwaveError, match=problem):
         tables.check(3, "tables")
+
+
+@pytest.mark.parametrize("lead", [(), (3,)])
+def test_a_temperature_of_each_key_alone_is_that_of_all_its_velocities(lead):
+    """As files held it before temperatures had a velocity, and files from before there were any."""
+    tables = Instrument.neutral(2).arrays()
+    tables |= {name: np.broadcast_to(tables[name], (*lead, *tables[name].shape)).copy() for name in BY_TIMBRE}
+    tables["envelope_velocities"] = np.array([30.0, 60.0, 90.0], np.float32)
+    tables["envelope_db"] = np.repeat(tables["envelope_db"], 3, axis=-2)
+    by_key = np.linspace(-0.3, 0.7, 128, dtype=np.float32) * np.ones((*lead, 1), np.float32)
+    old = Instrument(**(tables | {"temperature": by_key}))
+    old.check(2, "old")
+    assert (old.temperature == by_key[..., None]).all()
+    older = Instrument(**(tables | {"temperature": None, "onset_temperature": None}))
+    older.check(2, "older")
+    assert not older.temperature.any()
+    assert not older.onset_temperature.any()
