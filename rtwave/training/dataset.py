@@ -79,7 +79,12 @@ class Dataset:
         return self._draw(generator.spawn(self.batch), 1.0)
 
     def batches(
-        self, seed: int, skip: int = 0, rank: int = 0, world: int = 1, noise_share: Callable[[int], float] = lambda number: 1.0
+        self,
+        seed: int,
+        skip: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        noise_share: Callable[[int], float] = lambda number: 1.0,
     ) -> Iterator[Batch]:
         """Training batches without end, drawn ahead of need by a thread; segment i of batch n depends on (seed, n, i).
 

@@ -57,16 +57,11 @@ def calibrate_temperatures(
     """The instrument with `temperature` and `onset_temperature` as they suit a player who asks for `temperature`.
 
     A network is surer of some notes than of others, and of tones than of attacks: at one temperature for all, some
-    hiss while others lack breath. `temperature` and what is asked for add up to 0..1. Nothing is added in a texture, which
-    has no notes, or in drums: what suits one hit was found to be wrong for the next. RtwaveError where the corpus has
-    other timbres than the network.
+    hiss while others lack breath. `temperature` and what is asked for add up to 0..1. Nothing is added in a texture,
+    which has no notes, or in drums: what suits one hit was found to be wrong for the next. RtwaveError where the corpus
+    has other timbres than the network.
     """
-    tables = weights.instrument
-    tables = replace(
-        tables,
-        temperature=np.zeros_like(tables.temperature),
-        onset_temperature=np.zeros_like(tables.onset_temperature),
-    )
+    tables = replace(weights.instrument, temperature=None, onset_temperature=None)
     if corpus.index.kind != "notes":
         return tables
     groups = entries_by_timbre(corpus)
@@ -88,8 +83,7 @@ def calibrate_temperatures(
             done += len(players)
             progress(done, total)
         velocities = tables.envelope_velocities if step.by_velocity else None
-        found = [_best(keys, costs, step.candidates, velocities) for keys in judged]
-        found = np.reshape(found, neutral.shape)
+        found = np.reshape([_best(keys, costs, step.candidates, velocities) for keys in judged], neutral.shape)
         tables = replace(tables, **{step.table: np.float32(found - asked)})
     return tables
 
@@ -115,16 +109,15 @@ def _best(
 
     Between what was judged it is interpolated. Neighbouring keys have a say.
     """
-    own = np.array([_costs_at([(entry.velocity, costs[entry]) for entry in same], velocities) for same in keys.values()])
+    own = np.array([_costs_at(same, costs, velocities) for same in keys.values()])
     best = np.array(candidates)[with_neighbours(own, NEIGHBOUR).argmin(axis=2)]
     return np.array([np.interp(np.arange(KEYS), list(keys), column) for column in best.T]).T
 
 
-def _costs_at(judged: list[tuple[float, np.ndarray]], velocities: np.ndarray | None) -> np.ndarray:
-    """Costs (M, candidates) at `velocities`, between those judged; or their mean (1, candidates)."""
-    costs = np.array([cost for _, cost in judged])
+def _costs_at(same: list[Entry], costs: dict[Entry, np.ndarray], velocities: np.ndarray | None) -> np.ndarray:
+    """Of one key's recordings: costs (M, candidates) at `velocities`, between theirs; or their mean (1, candidates)."""
+    known = sorted(same, key=lambda entry: entry.velocity)
+    table = np.array([costs[entry] for entry in known])
     if velocities is None:
-        return costs.mean(axis=0, keepdims=True)
-    order = sorted(range(len(judged)), key=lambda place: judged[place][0])
-    known = [judged[place][0] for place in order]
-    return np.array([np.interp(velocities, known, column) for column in costs[order].T]).T
+        return table.mean(axis=0, keepdims=True)
+    return np.array([np.interp(velocities, [entry.velocity for entry in known], column) for column in table.T]).T

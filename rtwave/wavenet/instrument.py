@@ -49,9 +49,9 @@ class Instrument:
     envelope_db (N, M, G) RMS dBFS of a held note; cents (128,) stretch against equal temperament at A4 = 440 Hz;
     stiffness (128,) B of the string; release_s (128,) time constant of the damper, 0 where there is none;
     onset_phases (128, K) phase of each partial at note-on, radians; temperature (128, M) added to the player's, by key
-    and velocity; onset_temperature (128,) added besides at note-on, or taken, dying away with a time constant of 60 ms; all of it
-    where the player's is 0.1 or more, none where that is 0; longest_age_s (128,) age at which the network is told no
-    more of a note's age, 0 where it always is.
+    and velocity; onset_temperature (128,) added besides at note-on, or taken, dying away with a time constant of 60 ms;
+    all of it where the player's is 0.1 or more, none where that is 0; longest_age_s (128,) age at which the network is
+    told no more of a note's age, 0 where it always is.
 
     For a network of weighted excitation, else empty: partial_db (N2, M2, G2, K) peak amplitude of each partial, dB of
     full scale were the note at the steady level that levelled networks work at, at keys partial_keys (N2,), velocities
