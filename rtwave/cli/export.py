@@ -43,9 +43,9 @@ def export(
 ) -> None:
     """Make a preset from a trained run, measured on its corpus: temperatures, scales, bits per sample.
 
-    Each key, and its attack, is played at the temperature at which it sounds nearest to its recordings; int8 gets the
-    scales of its activations, and `play` takes the fastest precision that loses less than 0.01 bits per sample on the
-    held-out recordings.
+    Each key, soft to loud, and its attack are played at the temperature at which they sound nearest to its recordings;
+    int8 gets the scales of its activations, and `play` takes the fastest precision that loses less than 0.01 bits per
+    sample on the held-out recordings.
 
     Where there are several timbres, the mod wheel moves from the first to the last. Over a preset that is there, all
     that its preset.toml says stays unless given.

@@ -24,7 +24,7 @@ from .judged import all_entries, judged_recordings, with_neighbours
 from .tables import entries_by_timbre
 
 VELOCITIES = (16.0, 40.0, 64.0, 100.0)
-"""Soft notes of high keys want up to 0.8 where loud ones want none: what is noise in them is not much softer."""
+"""Soft notes of a piano's high keys want up to 0.8 where loud ones want 0 to 0.3; of its lowest it is the other way."""
 NEIGHBOUR = 0.25
 """What each neighbouring key counts in what a key is played at; its own recordings count the rest."""
 

@@ -1,4 +1,4 @@
-"""What playing needs beside the network: envelope, stretch, stiffness, damping and onset phases, per key."""
+"""What playing needs beside the network: envelope, stretch, stiffness, damping, onset phases, temperature, by key."""
 
 from dataclasses import dataclass, field, fields
 
@@ -72,23 +72,25 @@ class Instrument:
     stiffness: np.ndarray
     release_s: np.ndarray
     onset_phases: np.ndarray
+    temperature: np.ndarray | None
     timbre: np.ndarray = field(default_factory=lambda: np.zeros(KEYS, np.float32))
     longest_age_s: np.ndarray = field(default_factory=lambda: np.zeros(KEYS, np.float32))
     partial_keys: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     partial_velocities: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     partial_ages_s: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     partial_db: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0, 0), np.float32))
-    temperature: np.ndarray | None = None
     onset_temperature: np.ndarray | None = None
     modes_hz: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.temperature is None:
+        if self.temperature is None:  # nothing is added
             self.temperature = np.zeros_like(self.cents)
         if self.onset_temperature is None:  # a file from before there was such a table
             self.onset_temperature = np.zeros_like(self.cents)
         if np.shape(self.temperature) == np.shape(self.cents):  # likewise, and where velocities do not differ
-            self.temperature = np.repeat(self.temperature[..., None], _length(self.envelope_velocities), axis=-1)
+            self.temperature = np.repeat(
+                np.expand_dims(self.temperature, -1), _length(self.envelope_velocities), axis=-1
+            )
         if self.modes_hz is None:  # likewise, and where there are no modes
             self.modes_hz = np.zeros_like(self.onset_phases)
 
@@ -112,6 +114,7 @@ class Instrument:
             stiffness=np.zeros(KEYS, np.float32),
             release_s=np.full(KEYS, 0.06, np.float32),
             onset_phases=np.zeros((KEYS, partials), np.float32),
+            temperature=None,
         )
         if weighted:
             falling_db = -20.0 - 20.0 * np.log10(np.arange(1, partials + 1))

@@ -133,7 +133,7 @@ def test_an_absurd_value_is_refused(name, value, problem):
 
 @pytest.mark.parametrize("lead", [(), (3,)])
 def test_a_temperature_of_each_key_alone_is_that_of_all_its_velocities(lead):
-    """As files held it before temperatures had a velocity, and files from before there were any."""
+    """As files held it before temperatures had a velocity. None is nothing added."""
     tables = Instrument.neutral(2).arrays()
     tables |= {name: np.broadcast_to(tables[name], (*lead, *tables[name].shape)).copy() for name in BY_TIMBRE}
     tables["envelope_velocities"] = np.array([30.0, 60.0, 90.0], np.float32)
@@ -142,7 +142,17 @@ def test_a_temperature_of_each_key_alone_is_that_of_all_its_velocities(lead):
     old = Instrument(**(tables | {"temperature": by_key}))
     old.check(2, "old")
     assert (old.temperature == by_key[..., None]).all()
-    older = Instrument(**(tables | {"temperature": None, "onset_temperature": None}))
-    older.check(2, "older")
-    assert not older.temperature.any()
-    assert not older.onset_temperature.any()
+    neutral = Instrument(**(tables | {"temperature": None}))
+    neutral.check(2, "neutral")
+    assert not neutral.temperature.any()
+
+
+@pytest.mark.parametrize("velocities", [1, 3])
+def test_there_are_as_many_temperatures_of_a_key_as_velocities_of_the_envelope(velocities):
+    tables = Instrument.neutral(2)
+    tables.envelope_velocities = np.array([30.0, 90.0], np.float32)
+    tables.envelope_db = np.repeat(tables.envelope_db, 2, axis=1)
+    tables.temperature = np.zeros((128, velocities), np.float32)
+    expected = rf"instrument\.temperature is float32 \(128, {velocities}\), expected float32 \(128, 2\)"
+    with pytest.raises(RtwaveError, match=expected):
+        tables.check(2, "tables")

@@ -33,6 +33,14 @@ def test_a_saved_network_loads_bit_for_bit(tmp_path, output):
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_a_file_from_before_temperatures_had_a_velocity_is_read(tmp_path):
+    by_key = np.linspace(-0.3, 0.7, 128, dtype=np.float32)
+    arrays = stored(Weights.random(SMALL), **{"instrument.temperature": by_key})
+    loaded = Weights.load(write(tmp_path / "old.safetensors", arrays))
+    loaded.check_shapes()
+    assert (loaded.instrument.temperature == by_key[:, None]).all()
+
+
 def test_float16_tensors_are_read_as_float32(tmp_path):
     weights = Weights.random(SMALL)
     half = {name: tensor.astype(np.float16) for name, tensor in weights.tensors.items()}
