@@ -195,7 +195,7 @@ class Cutter:
         inputs: np.ndarray,
         targets: np.ndarray,
     ) -> None:
-        """`targets`, and as `inputs` what came one sample before, with noise and swing: shares of its level over 20 ms."""
+        """`targets`, and as `inputs` what came one sample before, with noise, a share of its level over 20 ms."""
         config = self.config
         noise = self._noise(cut, generator)
         if config.output == "mulaw":
