@@ -8,6 +8,8 @@ import time
 import numpy as np
 
 RATE = 16_000
+DEEP_MS = 200.0
+"""A ring in which a moment without the processor leaves no gap, for tests of what is heard and not of when."""
 
 
 def tone(frames, start=0):

@@ -14,7 +14,7 @@ from rtwave.engine.commands import NoteOn
 from rtwave.engine.engine import Engine
 from rtwave.engine.rack import Rack
 from rtwave.errors import RtwaveError
-from tests.audio.source import RATE, ToneEngine, tone, wait_until
+from tests.audio.source import DEEP_MS, RATE, ToneEngine, tone, wait_until
 from tests.small_preset import small_weights
 
 
@@ -35,7 +35,7 @@ def test_null_output_keeps_real_time():
 def test_null_output_plays_what_the_engine_renders(tmp_path):
     engine = Engine(small_weights(), seed=3, sample_rate=48_000)
     engine.note_on(60, 100, at=0)
-    with Stream(engine, "null", record=tmp_path / "take.wav") as stream:
+    with Stream(engine, "null", latency_ms=DEEP_MS, record=tmp_path / "take.wav") as stream:
         wait_until(lambda: sent_frames(stream) > 24_000)
     again = Engine(small_weights(), seed=3, sample_rate=48_000)
     again.note_on(60, 100, at=0)

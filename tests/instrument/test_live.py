@@ -19,6 +19,7 @@ from rtwave.instrument.render import render_midi
 from rtwave.instrument.scores import read_score
 from rtwave.instrument.settings import Settings, VoiceLimit
 from rtwave.instrument.take import Take
+from tests.audio.source import DEEP_MS
 
 from .sitting import Sitting
 
@@ -143,7 +144,7 @@ def test_what_was_heard_on_a_running_stream_renders_the_same_from_the_take(bell,
     sitting = Sitting(settings, [bell, drum], constant_s=0.02)
     rack = sitting.performance.rack
     random = np.random.default_rng(8)
-    with Stream(rack, "null", record=tmp_path / "heard.wav") as stream:
+    with Stream(rack, "null", latency_ms=DEEP_MS, record=tmp_path / "heard.wav") as stream:
         for event in range(60):
             key = int(random.integers(40, 90))
             sitting.hear(NOTE_ON, key, 90, *((PROGRAM_CHANGE, event // 20 % 2) if event % 20 == 0 else ()))
