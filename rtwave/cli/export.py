@@ -8,10 +8,17 @@ import typer
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder, as `rtwave train` made it, or a preset's.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Run folder, as `rtwave train` made it, or a preset's; of several, which went on from each other, "
+            "the mean is exported.",
+        ),
+    ],
     out: Annotated[Path | None, typer.Option(help="Preset folder to write; your presets folder by default.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the preset; the run's by default.")] = None,
-    corpus: Annotated[Path | None, typer.Option(help="Corpus to judge by; the run's by default.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the preset; the first run's by default.")] = None,
+    corpus: Annotated[Path | None, typer.Option(help="Corpus to judge by; the first run's by default.")] = None,
     description: Annotated[str | None, typer.Option(help="One line about the sound.")] = None,
     license_: Annotated[str | None, typer.Option("--license", help="Licence of the training audio.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the training audio comes from.")] = None,
@@ -62,20 +69,19 @@ def export(
     from ..training.corpus import Corpus
     from ..training.evaluate import evaluate
     from ..training.levels import calibrate_levels
+    from ..training.origin import mean_weights
     from ..training.temperature import calibrate_temperatures
-    from ..wavenet.weights import Weights
     from .progress import progress_bar
 
-    name = run.resolve().name if name is None else name
+    name = runs[0].resolve().name if name is None else name
     if not name or Path(name).name != name:
         raise RtwaveError(f"name is {name!r}, expected a word without / that a folder can be called")
     controls = _read_controllers(controller or []) or None
     license_text = _read_text(license_file) if license_file else None
     if demo:
         read_score(demo)
-    learned = Run(run)
-    weights = Weights.load(learned.weights_path)
-    opened = Corpus(corpus or learned.corpus_folder())
+    weights = mean_weights(runs)
+    opened = Corpus(corpus or Run(runs[0]).corpus_folder())
     folder = out or user_presets_folder() / name
     before = kept_playing(folder)
     if temperature is None:

@@ -14,6 +14,7 @@ from ..training.checkpoint import Run, TrainingOptions, read_config, read_option
 from ..training.choices import DILATIONS_CYCLE, dilations, usual_network
 from ..training.corpus import Corpus
 from ..wavenet.config import WaveNetConfig
+from ..wavenet.weights import Weights
 from .table import given, takes
 
 USUAL_MINUTES = 10.0
@@ -59,6 +60,15 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the run's checkpoint; what is not given stays as it was.")
     ] = False,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="RUN|PRESET",
+            help="Start from this network's weights, not random ones: learns in a fraction of the time. "
+            "May be repeated: from their mean.",
+        ),
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(
@@ -74,16 +84,22 @@ def train(
 ) -> None:
     """Train a network on a corpus. Ctrl-C saves; --resume goes on.
 
+    With --from a network that another instrument has taught starts from there, and needs a fraction of the time:
+    its corpus has the same sampling rate, and its licence holds for what comes of it.
+
     Several processes, GPUs or machines train one network, each its share of every batch, when torchrun starts them:
     `torchrun --nproc-per-node 2 -m rtwave train corpora/bell`. Curves: `tensorboard --logdir runs/bell`.
 
     Example: rtwave train corpora/bell --minutes 10
     """
     from ..training.distributed import Group
+    from ..training.origin import mean_weights
 
     began = time.monotonic()
     if minutes is not None and asked["steps"] is not None:
         raise RtwaveError("train: both --minutes and --steps are given; leave one out")
+    if resume and origin:
+        raise RtwaveError("train: --resume goes on from the run's own checkpoint; leave --from out")
     group = Group()
     try:
         opened = Corpus(corpus)
@@ -94,7 +110,8 @@ def train(
             state = group.agree(lambda: run.take_up(resume))
             if minutes is None and asked["steps"] is None and state is None:
                 minutes = USUAL_MINUTES
-            trainer = _make_trainer(opened, run, state, asked, group, until_the_end)
+            start = mean_weights(origin) if origin else None
+            trainer = _make_trainer(opened, run, state, start, asked, group, until_the_end)
             if minutes is not None:
                 _plan(trainer, minutes, began)
             _train(trainer, state, render_every)
@@ -105,13 +122,15 @@ def train(
         group.close()
 
 
-def _make_trainer(corpus: Corpus, run: Run, state: dict | None, asked: dict, group, until_the_end):
-    """The trainer, new or as it was saved, and its folder, which is kept to this run until the end."""
+def _make_trainer(
+    corpus: Corpus, run: Run, state: dict | None, start: Weights | None, asked: dict, group, until_the_end
+):
+    """The trainer, new, from `start` or as it was saved, and its folder, which is kept to this run until the end."""
     from ..training.trainer import Trainer
 
     known = read_options(state) if state else TrainingOptions()
     options = TrainingOptions(**(msgspec.structs.asdict(known) | given(asked, TRAINING)))
-    config = _choose_network(state, run, corpus, given(asked, NETWORK))
+    config = _choose_network(state, start, run, corpus, given(asked, NETWORK))
     trainer = Trainer(corpus, config, options, run, group)
 
     def take_folder() -> None:
@@ -121,8 +140,10 @@ def _make_trainer(corpus: Corpus, run: Run, state: dict | None, asked: dict, gro
 
     if state:
         trainer.resume(state)
-    else:
-        group.agree(take_folder)
+        return trainer
+    if start:
+        trainer.start_from(start)
+    group.agree(take_folder)
     return trainer
 
 
@@ -149,22 +170,27 @@ def _plan(trainer, minutes: float, began: float) -> None:
         print(f"{minutes:g} minutes are {trainer.options.steps - trainer.step:,} steps here", flush=True)
 
 
-def _choose_network(state: dict | None, run: Run, corpus: Corpus, asked: dict[str, object]) -> WaveNetConfig:
-    """The run's own network, from which nothing asked for may differ, or a new one that fits the corpus."""
+def _choose_network(
+    state: dict | None, start: Weights | None, run: Run, corpus: Corpus, asked: dict[str, object]
+) -> WaveNetConfig:
+    """The run's own network or that of `start`, from which nothing asked for may differ, or one to suit the corpus."""
     if "conditioning" in asked:
         asked["conditioning"] = tuple(name.strip() for name in str(asked["conditioning"]).split(",") if name.strip())
-    if state is None:
+    if state:
+        config, whose, instead = read_config(state), f"{run.folder}: its", "choose another --out"
+    elif start:
+        from ..training.origin import require_told
+
+        config, whose, instead = start.config, "train: the", "leave --from out"
+        require_told(config, corpus)
+    else:
         return usual_network(corpus.index, corpus.knobs, **asked)
-    config = read_config(state)
     layers, cycle = asked.pop("layers", None), asked.pop("dilations_cycle", None)
     if layers or cycle:
         asked["dilations"] = dilations(layers or len(config.dilations), cycle or DILATIONS_CYCLE)
     for name, value in asked.items():
-        if getattr(config, name) != value:
-            raise RtwaveError(
-                f"{run.folder}: its network's {name} is {getattr(config, name)!r}, not {value!r}; "
-                "leave that out or choose another --out"
-            )
+        if (its := getattr(config, name)) != value:
+            raise RtwaveError(f"{whose} network's {name} is {its!r}, not {value!r}; leave that out or {instead}")
     return config
 
 

@@ -90,6 +90,11 @@ class Trainer:
         """Go by another number of steps, and so another schedule."""
         self.options = self.learner.options = options
 
+    def start_from(self, weights: Weights) -> None:
+        """Begin with the tensors of `weights`, which have this network's config, instead of random ones."""
+        for network in (self.network, self.averaged):
+            network.take(weights)
+
     def resume(self, state: dict) -> None:
         """Take up a run where `save` left it."""
         if read_config(state) != self.config:

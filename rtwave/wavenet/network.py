@@ -93,6 +93,12 @@ class WaveNet(nn.Module):
         for name, parameter in self.named_parameters():
             yield (name if name.startswith(("layers.", "input.", "excitation.")) else f"head.{name}"), parameter
 
+    @torch.no_grad()
+    def take(self, weights: Weights) -> None:
+        """Take over the tensors of weights that have the same config."""
+        for name, parameter in self.named_tensors():
+            parameter.copy_(torch.from_numpy(weights.tensors[name]).view(parameter.shape))
+
     def weights(self, instrument: Instrument | None = None) -> Weights:
         """The canonical float32 arrays of this network."""
         tensors: dict[str, np.ndarray] = {}

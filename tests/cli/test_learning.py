@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 import soundfile
 
@@ -64,6 +66,25 @@ def test_train_tells_how_it_goes_and_leaves_a_note_to_hear(learned):
     sounds = sorted((folder / "run" / "notes").glob("*.wav"))
     assert [sound.name.split("_")[0] for sound in sounds] == ["step0000020", "step0000040"]
     assert soundfile.info(sounds[0]).samplerate == 16_000
+
+
+def test_a_run_starts_from_another_where_it_ended_and_both_are_exported_as_their_mean(learned):
+    folder, _, _ = learned
+    slow = ("--learning-rate", 1e-9, "--batch", 2, "--length", 512, "--precision", "float32")
+    said = rtwave("train", "corpus", "--out", "more", "--from", "run", "--steps", 1, *slow, folder=folder)
+    assert (said.returncode, said.stderr) == (0, "")
+    held_out = r"step (\d+): ([\d.]+) bits per sample on held-out recordings"
+    assert re.findall(held_out, said.stdout) == [("1", re.findall(held_out, learned[2])[-1][1])]
+    said = rtwave("train", "corpus", "--out", "on", "--from", "run", "--steps", 5, *slow[2:], folder=folder)
+    assert said.returncode == 0, said.stderr
+    said = rtwave("export", "run", "on", "--out", "mean", folder=folder, extra=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    first, second, mean = (
+        Weights.load(folder / name / "model.safetensors").tensors["layers.0.gate.weight"]
+        for name in ("run", "on", "mean")
+    )
+    assert not np.allclose(first, second, atol=1e-4)
+    np.testing.assert_allclose(mean, (first + second) / 2.0, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +244,13 @@ def test_train_learns_from_short_recordings_and_says_that_none_is_held_out(recor
         (("train", "corpus", "--out", "run", "--resume", "--output", "mulaw"), "output is 'gaussian', not 'mulaw'"),
         (("train", "corpus", "--learning-rate", "-1"), "learning_rate is -1.0"),
         (("train", "corpus", "--output", "loud"), "output is 'loud'"),
-        (("export", "empty"), "no such weights file"),
+        (("train", "corpus", "--out", "run", "--resume", "--from", "run"), "own checkpoint; leave --from out"),
+        (("train", "corpus", "--from", "empty"), "empty: neither a run's folder nor a preset's, nor the name of a"),
+        (("train", "corpus", "--from", "run", "--layers", "4"), "dilations is (1, 2, 4), not (1, 2, 4, 8); leave that"),
+        (("train", "corpus", "--from", "piano"), "corpus: 16000 Hz in periods of 32, but the network has 24000 Hz"),
+        (("train", "corpus", "--from", "run", "--from", "piano-lite"), "piano-lite: has another network than run"),
+        (("export", "empty"), "empty: neither a run's folder nor a preset's, nor the name of a preset ("),
+        (("export", "run", "piano-lite"), "piano-lite: has another network than run"),
         (("export", "preset_of_old"), "preset_of_old: does not say what corpus it was learned from; name it with"),
         (("evaluate", "empty"), "empty: neither a run's folder nor a preset's, nor the name of a preset ("),
         (("evaluate", "preset_of_old"), "does not say what corpus it was learned from; name it with --corpus"),

@@ -5,6 +5,7 @@ torch = pytest.importorskip("torch")
 
 from rtwave.wavenet.config import WaveNetConfig  # noqa: E402
 from rtwave.wavenet.network import WaveNet  # noqa: E402
+from rtwave.wavenet.weights import Weights  # noqa: E402
 
 CONFIGS = [
     WaveNetConfig(dilations=(1, 2, 4), residual_channels=5, skip_channels=7, head_channels=13),
@@ -21,6 +22,13 @@ def inputs(config, frames, seed=0):
     conditioning = torch.randn(2, config.conditioning_channels, frames, generator=generator)
     excitation = torch.randn(2, config.excitation_channels, frames, generator=generator)
     return samples, conditioning, excitation if config.excitation_channels else None
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_network_takes_over_the_weights_of_another_bit_for_bit(config):
+    weights, network = Weights.random(config, seed=3), WaveNet(config)
+    network.take(weights)
+    assert network.weights().same_network(weights)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
