@@ -11,9 +11,9 @@ def export(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...",
-            help="Run folder, as `rtwave train` made it, or a preset's; of several, which went on from each other, "
-            "the mean is exported.",
+            metavar="RUN",
+            help="Run folder, as `rtwave train` made it, or a preset. Of several, which went on from each other, "
+            "the mean of their weights is exported.",
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Preset folder to write; your presets folder by default.")] = None,
@@ -69,7 +69,7 @@ def export(
     from ..training.corpus import Corpus
     from ..training.evaluate import evaluate
     from ..training.levels import calibrate_levels
-    from ..training.origin import mean_weights
+    from ..training.origin import mean_weights, presets_behind
     from ..training.temperature import calibrate_temperatures
     from .progress import progress_bar
 
@@ -80,10 +80,12 @@ def export(
     license_text = _read_text(license_file) if license_file else None
     if demo:
         read_score(demo)
-    weights = mean_weights(runs)
+    weights, behind = mean_weights(runs), presets_behind(runs)
     opened = Corpus(corpus or Run(runs[0]).corpus_folder())
     folder = out or user_presets_folder() / name
     before = kept_playing(folder)
+    if behind and source is None and before is None:
+        source = f"weights that started from {behind}"
     if temperature is None:
         temperature = before.temperature if before else usual_temperature(weights.config)
     with progress_bar("listening", 4.0) as advance:

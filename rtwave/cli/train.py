@@ -65,8 +65,7 @@ def train(
         typer.Option(
             "--from",
             metavar="RUN|PRESET",
-            help="Start from this network's weights, not random ones: learns in a fraction of the time. "
-            "May be repeated: from their mean.",
+            help="Start from the weights of this network, not from random ones; of several, from their mean.",
         ),
     ] = None,
     minutes: Annotated[
@@ -84,8 +83,8 @@ def train(
 ) -> None:
     """Train a network on a corpus. Ctrl-C saves; --resume goes on.
 
-    With --from a network that another instrument has taught starts from there, and needs a fraction of the time:
-    its corpus has the same sampling rate, and its licence holds for what comes of it.
+    --from starts from a network that has learned another instrument, or more of this one. The corpus must have that
+    network's sampling rate, and a preset's licence holds for what comes of it.
 
     Several processes, GPUs or machines train one network, each its share of every batch, when torchrun starts them:
     `torchrun --nproc-per-node 2 -m rtwave train corpora/bell`. Curves: `tensorboard --logdir runs/bell`.
@@ -93,7 +92,7 @@ def train(
     Example: rtwave train corpora/bell --minutes 10
     """
     from ..training.distributed import Group
-    from ..training.origin import mean_weights
+    from ..training.origin import mean_weights, presets_behind
 
     began = time.monotonic()
     if minutes is not None and asked["steps"] is not None:
@@ -110,7 +109,7 @@ def train(
             state = group.agree(lambda: run.take_up(resume))
             if minutes is None and asked["steps"] is None and state is None:
                 minutes = USUAL_MINUTES
-            start = mean_weights(origin) if origin else None
+            start = group.agree(lambda: (mean_weights(origin), presets_behind(origin))) if origin else None
             trainer = _make_trainer(opened, run, state, start, asked, group, until_the_end)
             if minutes is not None:
                 _plan(trainer, minutes, began)
@@ -123,14 +122,20 @@ def train(
 
 
 def _make_trainer(
-    corpus: Corpus, run: Run, state: dict | None, start: Weights | None, asked: dict, group, until_the_end
+    corpus: Corpus, run: Run, state: dict | None, start: tuple[Weights, str] | None, asked: dict, group, until_the_end
 ):
-    """The trainer, new, from `start` or as it was saved, and its folder, which is kept to this run until the end."""
+    """The trainer, new, with the weights of `start` or as it was saved, and its folder, kept to this run until the end.
+
+    `start` has the presets behind its weights beside them.
+    """
+    from ..training.origin import require_told
     from ..training.trainer import Trainer
 
+    if start:
+        require_told(start[0].config, corpus)
     known = read_options(state) if state else TrainingOptions()
     options = TrainingOptions(**(msgspec.structs.asdict(known) | given(asked, TRAINING)))
-    config = _choose_network(state, start, run, corpus, given(asked, NETWORK))
+    config = _choose_network(state, start[0] if start else None, run, corpus, given(asked, NETWORK))
     trainer = Trainer(corpus, config, options, run, group)
 
     def take_folder() -> None:
@@ -142,7 +147,7 @@ def _make_trainer(
         trainer.resume(state)
         return trainer
     if start:
-        trainer.start_from(start)
+        trainer.start_from(*start)
     group.agree(take_folder)
     return trainer
 
@@ -179,14 +184,11 @@ def _choose_network(
     if state:
         config, whose, instead = read_config(state), f"{run.folder}: its", "choose another --out"
     elif start:
-        from ..training.origin import require_told
-
-        config, whose, instead = start.config, "train: the", "leave --from out"
-        require_told(config, corpus)
+        config, whose, instead = start.config, "--from: its", "leave --from out"
     else:
         return usual_network(corpus.index, corpus.knobs, **asked)
     layers, cycle = asked.pop("layers", None), asked.pop("dilations_cycle", None)
-    if layers or cycle:
+    if cycle or layers not in (None, len(config.dilations)):
         asked["dilations"] = dilations(layers or len(config.dilations), cycle or DILATIONS_CYCLE)
     for name, value in asked.items():
         if (its := getattr(config, name)) != value:

@@ -120,7 +120,8 @@ class Run:
 
         written = io.BytesIO()
         torch.save(state, written)
-        write_whole(self.record_path, msgspec.json.encode({"corpus": state["corpus"]}))
+        record = {name: state[name] for name in ("corpus", "origin") if state.get(name)}
+        write_whole(self.record_path, msgspec.json.encode(record))
         write_whole(self.state_path, written.getvalue())
 
     def load_state(self) -> dict:
@@ -149,6 +150,13 @@ class Run:
             return msgspec.json.decode(self.record_path.read_bytes(), type=dict[str, str])["corpus"]
         except (OSError, msgspec.DecodeError, KeyError) as error:
             raise RtwaveError(f"{self.record_path}: damaged ({error}); name the corpus with --corpus") from None
+
+    def origin(self) -> str:
+        """The presets that it started from, as presets_behind tells them; empty where there are none."""
+        try:
+            return msgspec.json.decode(self.record_path.read_bytes(), type=dict[str, str]).get("origin", "")
+        except (OSError, msgspec.DecodeError):
+            return ""
 
     def log(self, row: dict[str, float | None]) -> None:
         """Add one line to log.csv, and a column for what was not measured before; RtwaveError where that cannot be.

@@ -1,5 +1,6 @@
 """What each precision costs: bits per sample on the held-out recordings, through the engine's own kernels."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,11 +109,12 @@ def _bits(engine: Engine, batch: Batch) -> list[tuple[float, float]]:
 def open_model(name_or_folder: str | Path) -> Preset | Run:
     """A preset by name or folder, or the run in a folder; RtwaveError where it is neither."""
     folder = Path(name_or_folder)
-    if (folder / PRESET_FILE).is_file():
-        return load_preset(folder)
-    run = Run(folder)
-    if run.weights_path.is_file():
-        return run
+    with contextlib.suppress(OSError):  # longer than a file's name can be
+        if (folder / PRESET_FILE).is_file():
+            return load_preset(folder)
+        run = Run(folder)
+        if run.weights_path.is_file():
+            return run
     folders = preset_folders()
     if str(name_or_folder) in folders:
         return load_preset(name_or_folder)

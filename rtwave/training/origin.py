@@ -17,8 +17,9 @@ from .evaluate import open_model
 def mean_weights(names: Sequence[str | Path]) -> Weights:
     """The mean of each weight over runs and presets (name or folder), with the tables of the first.
 
-    Runs that went on from each other lie in one valley, where their mean is better than they are (arXiv 1803.05407).
-    One that is named twice counts twice. RtwaveError where one is neither, or has another network than the first.
+    Late runs, each begun where the last ended, lie in one valley, and their mean may be better than they are (arXiv
+    1803.05407); of networks that never met it is worth nothing. One that is named twice counts twice. RtwaveError where
+    one is neither run nor preset, or its network has another shape than the first.
     """
     found = [_weights(name) for name in names]
     config = found[0].config
@@ -34,11 +35,20 @@ def _weights(name: str | Path) -> Weights:
     return model.weights if isinstance(model, Preset) else Weights.load(model.weights_path)
 
 
+def presets_behind(names: Sequence[str | Path]) -> str:
+    """The presets that these are or started from, each with its licence; empty where there are none."""
+    models = [open_model(name) for name in names]
+    told = [f"{each.name} ({each.license})" if isinstance(each, Preset) else each.origin() for each in models]
+    return ", ".join(dict.fromkeys(filter(None, told)))
+
+
 def require_told(config: WaveNetConfig, corpus: Corpus) -> None:
     """RtwaveError where the network to start from is not told what sets the corpus's recordings apart."""
-    needed = {"timbre", *corpus.knobs} & set(usual_conditioning(corpus.index, corpus.knobs))
-    for name in sorted(needed - set(config.conditioning)):
-        raise RtwaveError(
-            f"{corpus.folder}: its recordings differ in {name}, of which the network named by --from is told nothing; "
-            "leave --from out"
-        )
+    told = {name.removesuffix("_fine") for name in config.conditioning}
+    told |= {"pitch"} if config.excitation_channels else set()
+    for name in usual_conditioning(corpus.index, corpus.knobs):
+        if name in {"pitch", "timbre", *corpus.knobs} - told:
+            raise RtwaveError(
+                f"{corpus.folder}: its recordings differ in {name}, of which the network of --from is told nothing; "
+                "name another, or leave --from out"
+            )

@@ -65,7 +65,7 @@ class Trainer:
         self.learner = Learner(config, options, self.group)
         self.held_out = self.dataset.validation() if self.group.first else []
         self.instrument = measure_tables(corpus, config)
-        self.step = 0
+        self.step, self.origin = 0, ""
         self._stopping = self._within_step = False
 
     @property
@@ -90,8 +90,12 @@ class Trainer:
         """Go by another number of steps, and so another schedule."""
         self.options = self.learner.options = options
 
-    def start_from(self, weights: Weights) -> None:
-        """Begin with the tensors of `weights`, which have this network's config, instead of random ones."""
+    def start_from(self, weights: Weights, presets: str = "") -> None:
+        """Begin with the tensors of `weights`, which have this network's config, instead of random ones.
+
+        `presets`: those behind them, for whoever has to know their licence.
+        """
+        self.origin = presets
         for network in (self.network, self.averaged):
             network.take(weights)
 
@@ -100,7 +104,7 @@ class Trainer:
         if read_config(state) != self.config:
             raise RtwaveError(f"{self.run_folder.folder}: holds another network; train without --resume, or elsewhere")
         self.learner.load(state)
-        self.step = state["step"]
+        self.step, self.origin = state["step"], state.get("origin", "")
 
     def save(self) -> None:
         """Write checkpoint and averaged weights; RtwaveError and the last good ones kept where that cannot be."""
@@ -113,6 +117,7 @@ class Trainer:
             "options": msgspec.json.encode(self.options).decode(),
             "corpus": str(self.corpus.folder.resolve()),
             "step": self.step,
+            "origin": self.origin,
         }
         self.run_folder.save_state(state | self.learner.state())
         self.weights().save(self.run_folder.weights_path)

@@ -99,6 +99,20 @@ def exported(learned):
     return load_preset(folder / "preset"), said.stdout
 
 
+def test_what_starts_from_a_preset_says_so_wherever_it_goes(learned, exported):
+    folder, _, _ = learned
+    few = ("--steps", 2, "--batch", 2, "--length", 512, "--precision", "float32")
+    for words in (
+        ("train", "corpus", "--out", "taught", "--from", "preset", *few),
+        ("train", "corpus", "--out", "taught", "--resume", "--steps", 3),
+        ("export", "taught", "--out", "another"),
+    ):
+        said = rtwave(*words, folder=folder)
+        assert (said.returncode, said.stderr) == (0, "")
+    assert Run(folder / "taught").origin() == "pluck (CC0)"
+    assert load_preset(folder / "another").source == "weights that started from pluck (CC0)"
+
+
 def test_export_makes_a_preset_that_renders_and_needs_no_extra(learned, exported):
     folder, _, _ = learned
     assert (exported[0].folder / "LICENSE.txt").read_text().startswith("CC0")
@@ -245,6 +259,11 @@ def test_train_learns_from_short_recordings_and_says_that_none_is_held_out(recor
         (("train", "corpus", "--learning-rate", "-1"), "learning_rate is -1.0"),
         (("train", "corpus", "--output", "loud"), "output is 'loud'"),
         (("train", "corpus", "--out", "run", "--resume", "--from", "run"), "own checkpoint; leave --from out"),
+        (
+            ("train", "corpus", "--from", "a" * 300),
+            "a: neither a run's folder nor a preset's, nor the name of a preset",
+        ),
+        (("train", "corpus", "--from", "drift"), "corpus: its recordings differ in pitch, of which the network of"),
         (("train", "corpus", "--from", "empty"), "empty: neither a run's folder nor a preset's, nor the name of a"),
         (("train", "corpus", "--from", "run", "--layers", "4"), "dilations is (1, 2, 4), not (1, 2, 4, 8); leave that"),
         (("train", "corpus", "--from", "piano"), "corpus: 16000 Hz in periods of 32, but the network has 24000 Hz"),

@@ -6,7 +6,7 @@ import pytest
 from rtwave.errors import RtwaveError
 from rtwave.presets import write_preset
 from rtwave.training.corpus import Corpus
-from rtwave.training.origin import mean_weights, require_told
+from rtwave.training.origin import mean_weights, presets_behind, require_told
 from rtwave.wavenet.config import WaveNetConfig
 from rtwave.wavenet.weights import Weights
 
@@ -51,8 +51,20 @@ def test_a_network_that_cannot_tell_the_recordings_apart_is_nothing_to_start_fro
     recordings = [recording(60 + place, 100.0, loud, timbre=float(place)) for place in range(2)]
     made_corpus(tmp_path / "morph", recordings, timbres=["bell", "reed"])
     morph = Corpus(tmp_path / "morph")
-    with pytest.raises(RtwaveError, match=r"morph: its recordings differ in timbre, of which the network named by"):
-        require_told(CONFIG, morph)
-    require_told(WaveNetConfig(conditioning=("gate", "timbre")), morph)
+    with pytest.raises(RtwaveError, match=r"morph: its recordings differ in timbre, of which the network of --from is"):
+        require_told(WaveNetConfig(conditioning=("pitch",)), morph)
+    require_told(WaveNetConfig(conditioning=("pitch_fine", "timbre")), morph)
+    require_told(WaveNetConfig(excitation="partials", conditioning=("timbre",)), morph)
     made_corpus(tmp_path / "bell", [recording(60, 100.0, loud)])
-    require_told(CONFIG, Corpus(tmp_path / "bell"))
+    require_told(WaveNetConfig(conditioning=("pitch",)), Corpus(tmp_path / "bell"))
+    with pytest.raises(RtwaveError, match=r"bell: its recordings differ in pitch, of which"):
+        require_told(CONFIG, Corpus(tmp_path / "bell"))
+
+
+def test_presets_behind_a_run_are_told_with_their_licence_once_however_many_runs_lie_between(tmp_path):
+    run(tmp_path / "alone", 1)
+    write_preset(tmp_path / "preset", Weights.random(CONFIG), name="bell", license="CC0")
+    run(tmp_path / "first", 2)
+    (tmp_path / "first" / "run.json").write_text('{"corpus": "somewhere", "origin": "bell (CC0)"}')
+    assert presets_behind([tmp_path / "alone"]) == ""
+    assert presets_behind([tmp_path / name for name in ("alone", "preset", "first")]) == "bell (CC0)"
