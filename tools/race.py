@@ -25,7 +25,6 @@ from racers.runner import CANNOT_START, Entry, Runner
 from rtwave import RtwaveError, load_preset
 from rtwave.engine.bench import TOLERANCE, machine, random_model
 from rtwave.engine.engine import choose_instruction_set, precisions
-from rtwave.wavenet.instrument import Instrument
 from rtwave.wavenet.reference import ReferenceWaveNet
 
 MOST_CORES = 1.1
@@ -206,7 +205,7 @@ def main() -> int:
         weights = load_preset(arguments.preset).weights if arguments.preset else random_model(arguments.model)
     except RtwaveError as error:
         parser.error(str(error))
-    held = dataclasses.replace(weights, instrument=Instrument.neutral(weights.config.partials))  # no note dies away
+    held = dataclasses.replace(weights, instrument=None)  # no note dies away
     entries = [*rtwave_entries(), *PEERS]
     names = {entry.name for entry in entries}
     if unknown := set(arguments.only or ()) - names:

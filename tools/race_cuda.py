@@ -25,7 +25,6 @@ from rtwave._engine import SPARE_SLOTS
 from rtwave.engine import Engine
 from rtwave.engine.bench import check_against_reference, cores, machine, random_model
 from rtwave.engine.devices import MAX_DEVICE_VOICES
-from rtwave.wavenet.instrument import Instrument
 from rtwave.wavenet.weights import Weights
 
 MODELS = ["20x64x256", "30x128x256", "piano"]
@@ -111,8 +110,7 @@ CONTESTANTS = {
 def network(name: str) -> Weights:
     """A preset's or a random one, without the tables by which its notes would die away."""
     weights = random_model(name) if name[:1].isdigit() else load_preset(name).weights
-    config = weights.config
-    return replace(weights, instrument=Instrument.neutral(config.partials, config.excitation == "weighted"))
+    return replace(weights, instrument=None)
 
 
 def hold(engine: Engine) -> None:

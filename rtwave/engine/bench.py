@@ -17,7 +17,6 @@ import numpy as np
 from .. import _engine
 from ..errors import RtwaveError
 from ..wavenet.config import MAX_LAYERS, WaveNetConfig
-from ..wavenet.instrument import Instrument
 from ..wavenet.precision import activation_ranges
 from ..wavenet.reference import ReferenceWaveNet
 from ..wavenet.weights import Weights, tensor_shapes
@@ -231,9 +230,7 @@ def cores() -> int:
 def _steady(model: "Preset | Weights") -> "Preset | Weights":
     """The model without its instrument's tables, so that no note dies away."""
     if isinstance(model, Weights):
-        config = model.config
-        neutral = Instrument.neutral(config.partials, config.excitation == "weighted")
-        return dataclasses.replace(model, instrument=neutral)
+        return dataclasses.replace(model, instrument=None)
     return dataclasses.replace(model, weights=_steady(model.weights))
 
 

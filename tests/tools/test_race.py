@@ -119,9 +119,10 @@ def test_weights_without_ranges_leave_int8_out():
     assert not outcome.failed
 
 
-def test_the_table_has_every_precision(monkeypatch, capsys):
+@pytest.mark.parametrize("network", [("--model", "3x8x16"), ("--preset", "piano-lite")], ids=" ".join)
+def test_the_table_has_every_precision(monkeypatch, capsys, network):
     monkeypatch.setattr(race, "PEERS", [Entry("PyTorch eager", "racers.numpy_step:NumpyStep")])
-    monkeypatch.setattr(sys, "argv", ["race.py", "--model", "3x8x16", "--rounds", "2", "--seconds", "0.01", "--json"])
+    monkeypatch.setattr(sys, "argv", ["race.py", *network, "--rounds", "2", "--seconds", "0.01", "--json"])
     assert race.main() == 0
     outcome = json.loads(capsys.readouterr().out)
     results = {result["name"]: result for result in outcome["results"]}
