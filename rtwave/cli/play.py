@@ -8,6 +8,7 @@ import typer
 
 from ..audio.devices import choose_device
 from ..audio.stream import Stream
+from ..engine.bench import cores
 from ..errors import RtwaveError
 from ..instrument.controllers import controls_file, read_controls
 from ..instrument.performance import Performance
@@ -19,6 +20,9 @@ from ..presets import Preset
 from . import options
 from .learn import learn_controls
 from .session import Inputs, Session
+
+USUAL_THREADS = 2
+"""A second core helps when it is free, and nobody waits for it when it is not."""
 
 
 def play(
@@ -35,7 +39,13 @@ def play(
     mpe: options.MpeOption = False,
     learn: Annotated[bool, typer.Option("--learn", help="First teach which controller moves what.")] = False,
     voices: options.VoicesOption = None,
-    threads: options.ThreadsOption = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Processor cores that share the voices; it changes no sample.  [default: {USUAL_THREADS} of them]",
+            metavar="N",
+        ),
+    ] = None,
     engine: options.EngineOption = "cpu",
     temperature: options.TemperatureOption = None,
     gain_db: options.GainOption = None,
@@ -99,7 +109,7 @@ def play(
         asked = score.settings
     if midi_clock or not (score or demo):
         asked = _with_own_controls(asked)
-    performance = Performance(asked, threads, engine)
+    performance = Performance(asked, min(USUAL_THREADS, cores()) if threads is None else threads, engine)
     if demo:
         score = read_score(_demo(performance.preset))
     if record_midi:

@@ -33,11 +33,11 @@ class Warnings:
         if counters["starved_frames"] and not self._starved:
             lines.append(
                 "the sound broke up: this computer is too busy for what is played; "
-                "try --threads 2, --voices N or --latency-ms"
+                "try more --threads, fewer --voices or more --latency-ms"
             )
         if counters["limit"] and not self._limit:
             voices = counters["limit"]
-            lines.append(f"this computer keeps up with {voices} voices now: the quietest gave way; try --threads 2")
+            lines.append(f"this computer keeps up with {voices} voices now: the quietest gave way; try more --threads")
         elif self._limit and not counters["limit"]:
             lines.append("all voices play again")
         self._problem, self._starved = problem, self._starved or counters["starved_frames"] > 0

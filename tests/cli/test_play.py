@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from rtwave.cli import play
+from rtwave.errors import RtwaveError
 from rtwave.instrument.keyboard import HELP
 from rtwave.instrument.render import render_midi
 from rtwave.instrument.scores import read_score
@@ -266,3 +268,17 @@ def test_without_rtmidi_play_listens_to_the_computers_keys(bell, tmp_path):
         program.wait_for("python-rtmidi is not installed")
         type_two_keys(program, ours)
     assert notes_of(tmp_path / "take.mid") == [48, 60]
+
+
+@pytest.mark.parametrize(("cores", "options", "threads"), [(1, [], 1), (8, [], 2), (1, ["--threads", 3], 3)])
+def test_two_cores_share_the_voices_where_there_are_two(rtwave, bell, monkeypatch, cores, options, threads):
+    asked = []
+
+    def performance(settings, threads, device):
+        asked.append(threads)
+        raise RtwaveError("enough")
+
+    monkeypatch.setattr(play, "cores", lambda: cores)
+    monkeypatch.setattr(play, "Performance", performance)
+    assert rtwave("play", "--preset", bell, "--demo", "--device", "null", *options)[0] == 1
+    assert asked == [threads]
