@@ -69,7 +69,7 @@ def export(
     from ..training.corpus import Corpus
     from ..training.evaluate import evaluate
     from ..training.levels import calibrate_levels
-    from ..training.origin import mean_weights, presets_behind
+    from ..training.origin import open_origin
     from ..training.temperature import calibrate_temperatures
     from .progress import progress_bar
 
@@ -80,7 +80,7 @@ def export(
     license_text = _read_text(license_file) if license_file else None
     if demo:
         read_score(demo)
-    weights, behind = mean_weights(runs), presets_behind(runs)
+    weights, behind = open_origin(runs)
     opened = Corpus(corpus or Run(runs[0]).corpus_folder())
     folder = out or user_presets_folder() / name
     before = kept_playing(folder)

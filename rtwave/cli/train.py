@@ -14,7 +14,6 @@ from ..training.checkpoint import Run, TrainingOptions, read_config, read_option
 from ..training.choices import DILATIONS_CYCLE, dilations, usual_network
 from ..training.corpus import Corpus
 from ..wavenet.config import WaveNetConfig
-from ..wavenet.weights import Weights
 from .table import given, takes
 
 USUAL_MINUTES = 10.0
@@ -92,7 +91,7 @@ def train(
     Example: rtwave train corpora/bell --minutes 10
     """
     from ..training.distributed import Group
-    from ..training.origin import mean_weights, presets_behind
+    from ..training.origin import open_origin
 
     began = time.monotonic()
     if minutes is not None and asked["steps"] is not None:
@@ -109,7 +108,7 @@ def train(
             state = group.agree(lambda: run.take_up(resume))
             if minutes is None and asked["steps"] is None and state is None:
                 minutes = USUAL_MINUTES
-            start = group.agree(lambda: (mean_weights(origin), presets_behind(origin))) if origin else None
+            start = group.agree(lambda: open_origin(origin)) if origin else None
             trainer = _make_trainer(opened, run, state, start, asked, group, until_the_end)
             if minutes is not None:
                 _plan(trainer, minutes, began)
@@ -121,21 +120,16 @@ def train(
         group.close()
 
 
-def _make_trainer(
-    corpus: Corpus, run: Run, state: dict | None, start: tuple[Weights, str] | None, asked: dict, group, until_the_end
-):
-    """The trainer, new, with the weights of `start` or as it was saved, and its folder, kept to this run until the end.
-
-    `start` has the presets behind its weights beside them.
-    """
+def _make_trainer(corpus: Corpus, run: Run, state: dict | None, start, asked: dict, group, until_the_end):
+    """The trainer, new, from the Origin `start` or as it was saved, and its folder, kept to this run until the end."""
     from ..training.origin import require_told
     from ..training.trainer import Trainer
 
     if start:
-        require_told(start[0].config, corpus)
+        require_told(start.weights.config, corpus)
     known = read_options(state) if state else TrainingOptions()
     options = TrainingOptions(**(msgspec.structs.asdict(known) | given(asked, TRAINING)))
-    config = _choose_network(state, start[0] if start else None, run, corpus, given(asked, NETWORK))
+    config = _choose_network(state, start, run, corpus, given(asked, NETWORK))
     trainer = Trainer(corpus, config, options, run, group)
 
     def take_folder() -> None:
@@ -147,7 +141,7 @@ def _make_trainer(
         trainer.resume(state)
         return trainer
     if start:
-        trainer.start_from(*start)
+        trainer.start_from(start)
     group.agree(take_folder)
     return trainer
 
@@ -175,16 +169,14 @@ def _plan(trainer, minutes: float, began: float) -> None:
         print(f"{minutes:g} minutes are {trainer.options.steps - trainer.step:,} steps here", flush=True)
 
 
-def _choose_network(
-    state: dict | None, start: Weights | None, run: Run, corpus: Corpus, asked: dict[str, object]
-) -> WaveNetConfig:
+def _choose_network(state: dict | None, start, run: Run, corpus: Corpus, asked: dict[str, object]) -> WaveNetConfig:
     """The run's own network or that of `start`, from which nothing asked for may differ, or one to suit the corpus."""
     if "conditioning" in asked:
         asked["conditioning"] = tuple(name.strip() for name in str(asked["conditioning"]).split(",") if name.strip())
     if state:
         config, whose, instead = read_config(state), f"{run.folder}: its", "choose another --out"
     elif start:
-        config, whose, instead = start.config, "--from: its", "leave --from out"
+        config, whose, instead = start.weights.config, "--from: its", "leave --from out"
     else:
         return usual_network(corpus.index, corpus.knobs, **asked)
     layers, cycle = asked.pop("layers", None), asked.pop("dilations_cycle", None)

@@ -152,7 +152,7 @@ class Run:
             raise RtwaveError(f"{self.record_path}: damaged ({error}); name the corpus with --corpus") from None
 
     def origin(self) -> str:
-        """The presets that it started from, as presets_behind tells them; empty where there are none."""
+        """The presets that it started from, as Origin tells them; empty where there are none."""
         try:
             return msgspec.json.decode(self.record_path.read_bytes(), type=dict[str, str]).get("origin", "")
         except (OSError, msgspec.DecodeError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,32 +15,29 @@ from .corpus import Corpus
 from .evaluate import open_model
 
 
-def mean_weights(names: Sequence[str | Path]) -> Weights:
+class Origin(NamedTuple):
+    """Weights to start from, and the presets behind them, each with its licence; empty where there are none."""
+
+    weights: Weights
+    presets: str
+
+
+def open_origin(names: Sequence[str | Path]) -> Origin:
     """The mean of each weight over runs and presets (name or folder), with the tables of the first.
 
     Late runs, each begun where the last ended, lie in one valley, and their mean may be better than they are (arXiv
     1803.05407); of networks that never met it is worth nothing. One that is named twice counts twice. RtwaveError where
     one is neither run nor preset, or its network has another shape than the first.
     """
-    found = [_weights(name) for name in names]
+    models = [open_model(name) for name in names]
+    found = [model.weights if isinstance(model, Preset) else Weights.load(model.weights_path) for model in models]
     config = found[0].config
     for name, weights in zip(names, found, strict=True):
         if weights.config != config:
             raise RtwaveError(f"{name}: has another network than {names[0]}; name those that went on from each other")
     tensors = {name: np.mean([each.tensors[name] for each in found], axis=0) for name in found[0].tensors}
-    return Weights(config, tensors, found[0].instrument)
-
-
-def _weights(name: str | Path) -> Weights:
-    model = open_model(name)
-    return model.weights if isinstance(model, Preset) else Weights.load(model.weights_path)
-
-
-def presets_behind(names: Sequence[str | Path]) -> str:
-    """The presets that these are or started from, each with its licence; empty where there are none."""
-    models = [open_model(name) for name in names]
-    told = [f"{each.name} ({each.license})" if isinstance(each, Preset) else each.origin() for each in models]
-    return ", ".join(dict.fromkeys(filter(None, told)))
+    told = [f"{model.name} ({model.license})" if isinstance(model, Preset) else model.origin() for model in models]
+    return Origin(Weights(config, tensors, found[0].instrument), ", ".join(dict.fromkeys(filter(None, told))))
 
 
 def require_told(config: WaveNetConfig, corpus: Corpus) -> None:

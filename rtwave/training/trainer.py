@@ -19,6 +19,7 @@ from .dataset import Dataset
 from .distributed import Group, ProcessLostError
 from .learner import Learner, NotFiniteError, learning_rate, noise_share
 from .listen import Heard, columns
+from .origin import Origin
 from .segments import Batch
 from .tables import measure_tables
 
@@ -90,14 +91,11 @@ class Trainer:
         """Go by another number of steps, and so another schedule."""
         self.options = self.learner.options = options
 
-    def start_from(self, weights: Weights, presets: str = "") -> None:
-        """Begin with the tensors of `weights`, which have this network's config, instead of random ones.
-
-        `presets`: those behind them, for whoever has to know their licence.
-        """
-        self.origin = presets
+    def start_from(self, origin: Origin) -> None:
+        """Begin with weights that have this network's config, instead of random ones."""
+        self.origin = origin.presets
         for network in (self.network, self.averaged):
-            network.take(weights)
+            network.take(origin.weights)
 
     def resume(self, state: dict) -> None:
         """Take up a run where `save` left it."""
