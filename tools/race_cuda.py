@@ -23,8 +23,9 @@ from racers.cuda_floors import Floors, Work, measure
 from rtwave import RtwaveError, load_preset
 from rtwave._engine import SPARE_SLOTS
 from rtwave.engine import Engine
-from rtwave.engine.bench import check_against_reference, cores, machine, random_model
+from rtwave.engine.bench import check_against_reference, machine, random_model
 from rtwave.engine.devices import MAX_DEVICE_VOICES
+from rtwave.engine.engine import cores
 from rtwave.wavenet.weights import Weights
 
 MODELS = ["20x64x256", "30x128x256", "piano"]

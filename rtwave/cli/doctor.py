@@ -10,8 +10,7 @@ import msgspec
 from ..audio import rtkit
 from ..audio.devices import choose_device, list_devices
 from ..engine import cuda
-from ..engine.bench import cores
-from ..engine.engine import Engine, choose_instruction_set, choose_precision
+from ..engine.engine import Engine, choose_instruction_set, choose_precision, cores
 from ..errors import RtwaveError
 from ..instrument.midi import list_ports
 from ..presets import Preset, load_preset, preset_folders

@@ -8,7 +8,7 @@ import typer
 
 from ..audio.devices import choose_device
 from ..audio.stream import Stream
-from ..engine.bench import cores
+from ..engine.engine import cores
 from ..errors import RtwaveError
 from ..instrument.controllers import controls_file, read_controls
 from ..instrument.performance import Performance

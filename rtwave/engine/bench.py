@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 import platform
 import re
 import reprlib
@@ -21,7 +20,7 @@ from ..wavenet.precision import activation_ranges
 from ..wavenet.reference import ReferenceWaveNet
 from ..wavenet.weights import Weights, tensor_shapes
 from .commands import NoteOn
-from .engine import Engine
+from .engine import Engine, cores
 from .roofline import Rates, roofline
 
 if TYPE_CHECKING:
@@ -220,11 +219,6 @@ def machine_with(device: str) -> str:
     from .cuda import find_gpu
 
     return f"{find_gpu()}; {machine()}"
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _steady(model: "Preset | Weights") -> "Preset | Weights":

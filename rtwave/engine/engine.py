@@ -24,6 +24,11 @@ MAX_THREADS = 64
 _NOW = -1
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def choose_instruction_set(name: str = "auto") -> str:
     """The kernels to run: RTWAVE_INSTRUCTION_SET if set and `name` is "auto", else `name`, else the machine's best.
 

@@ -15,9 +15,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from ..engine.bench import cores
 from ..engine.commands import Command
-from ..engine.engine import MAX_THREADS
+from ..engine.engine import MAX_THREADS, cores
 from ..errors import RtwaveError
 from ..wavenet.keys import key_name
 from .messages import NOTE_ON, Message
